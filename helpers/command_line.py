@@ -1,0 +1,250 @@
+"""The command line, `daybook`: a thin layer that reads arguments and prints what the floors below return."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from helpers import __version__
+from helpers.exceptions import DaybookError, ParameterError
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+last = click.option("--last", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one line on stderr and exit code 2."""
+    try:
+        app()
+    except DaybookError as error:
+        print(f"daybook: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+@click.group()
+@click.version_option(__version__, message="daybook %(version)s")
+def app() -> None:
+    """Data pipelines that live in a notebook and run on a schedule."""
+
+
+@app.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("-p", "pairs", nargs=2, multiple=True, metavar="NAME VALUE", help="A parameter; repeat for more.")
+@click.option(
+    "-f", "file", type=click.Path(path_type=Path), metavar="FILE", help="A YAML file of parameters; -p goes before it."
+)
+@click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="Limit on the whole run.")
+@click.option(
+    "--overlap",
+    type=click.Choice(["skip", "queue"]),
+    default="skip",
+    show_default=True,
+    help="What to do while another run of the notebook is going.",
+)
+@click.option("--scheduled-at", metavar="TIME", help="The tick that asks for the run: now, or ISO 8601 with an offset.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON, last.")
+def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
+    """Execute a notebook once, headless, into a run folder.
+
+    Example: daybook run notebooks/evaluate_ticket_model.ipynb -p source uci -p batch_size 0
+    """
+    from helpers.run_progress import Progress
+
+    try:
+        given = _parameters(file, list(pairs))
+        tick = _tick(scheduled_at)
+        from helpers.execution import run_notebook  # 0.6 s of import, after what is quickly refused
+
+        with Progress() as progress:
+            outcome = run_notebook(notebook, given, tick, timeout, overlap, progress.update)
+    except DaybookError as error:
+        if as_json:
+            fields = ("run", "folder", "trial", "seconds")
+            print(json.dumps(dict.fromkeys(fields) | {"state": "failed", "error": str(error)}))
+        raise
+    facts = {name: getattr(outcome, name) for name in ("run", "state", "folder", "trial", "seconds", "error")}
+    print(json.dumps(facts) if as_json else _in_words(outcome, notebook))
+    sys.exit(outcome.exit_code)
+
+
+@app.command()
+@last
+@click.option("--store", default="", metavar="URL", help="A SQLite path or a postgresql+psycopg URL.")
+@as_json
+def trials(last, store, as_json) -> None:
+    """List the trials in the store, newest first.
+
+    Example: daybook trials --last 5
+    """
+    from helpers.trials import TrialStore
+
+    documents = TrialStore(store).documents(last)
+    if as_json:
+        print(json.dumps(documents))
+        return
+    rows = [
+        [
+            d["finished_at"][:19],
+            d["source"],
+            f"{d['model']} {d['model_version']}",
+            f"{d['data']['num_obs']:,}",
+            *(_hours(d["data"]["metrics"].get(name)) for name in ("MAE", "MedAE")),
+            "-" if d["data"]["metrics"].get("R2") is None else f"{d['data']['metrics']['R2']:.4f}",
+            d["id"],
+        ]
+        for d in documents
+    ]
+    _print_table(["finished (UTC)", "source", "model", "events", "MAE h", "MedAE h", "R2", "trial"], rows)
+
+
+@app.command()
+@last
+@as_json
+def runs(last, as_json) -> None:
+    """List the runs of this home, newest first, with how each ended.
+
+    Example: daybook runs --last 5
+    """
+    from helpers.runs import FIELDS, listing
+
+    found = listing(last)
+    if as_json:
+        print(json.dumps([{name: facts.get(name) for name in (*FIELDS, "folder")} for facts in found]))
+        return
+    rows = [
+        [
+            facts["state"] or "?",
+            (facts["started_at"] or facts["finished_at"] or "-")[:19],
+            "-" if facts["seconds"] is None else f"{facts['seconds']:.1f}",
+            facts["run"],
+            facts["error"] or "",
+        ]
+        for facts in found
+    ]
+    _print_table(["state", "started (UTC)", "seconds", "run", "error"], rows)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def lab(arguments) -> None:
+    """Open JupyterLab on notebooks/, with the kernel, the Prefect server and the way to Dask's dashboards ready.
+
+    What stands after the command goes to JupyterLab. Example: daybook lab --no-browser --port 8899
+    """
+    from helpers.lab import start
+
+    start(list(arguments))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, reachable or wrong, and the command that mends it."""
+    from helpers.doctor import findings
+
+    wrong = 0
+    for finding in findings():
+        wrong += not finding.is_fine
+        print(f"{'ok   ' if finding.is_fine else 'WRONG'} {finding.subject}: {finding.what}")
+        if not finding.is_fine:
+            print(f"      mend: {finding.mend}")
+    sys.exit(1 if wrong else 0)
+
+
+@app.group()
+def server() -> None:
+    """The one local Prefect server of this home."""
+
+
+@server.command("start")
+def server_start() -> None:
+    """Start the server unless it is up."""
+    from helpers import prefect_server
+
+    print(f"Prefect server at {prefect_server.start().page}")
+
+
+@server.command("stop")
+def server_stop() -> None:
+    """Stop the server."""
+    from helpers import prefect_server
+
+    print("stopped" if prefect_server.stop() else "no local Prefect server was up")
+
+
+@server.command("status")
+def server_status() -> None:
+    """Say whether the server is up; exit code 1 when it is not."""
+    from helpers import prefect_server
+
+    if not (found := prefect_server.find()):
+        print("no local Prefect server is up; start it with: daybook server start")
+        sys.exit(1)
+    memory = found.process.memory_info().rss / 2**20
+    print(f"Prefect server at {found.page}, process {found.pid}, {memory:.0f} MB")
+
+
+def _parameters(file: Path | None, pairs: list[tuple[str, str]]) -> dict[str, object]:
+    """The parameters of a YAML file with those of the command line over them."""
+    given: dict[str, object] = {}
+    if file:
+        import yaml
+
+        try:
+            given = yaml.safe_load(file.read_text()) or {}
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ParameterError(f"{file}: {' '.join(str(error).split())[:200]}; give a YAML mapping") from None
+        if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+            raise ParameterError(f"{file}: a mapping of parameters is expected, such as 'batch_size: 0'")
+    names = [name for name, _ in pairs]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise ParameterError(f"parameter {doubled[0]!r} is given twice; keep one")
+    return given | dict(pairs)
+
+
+def _tick(scheduled_at: str | None) -> str | None:
+    """The scheduled time in UTC."""
+    if scheduled_at is None:
+        return None
+    try:
+        tick = datetime.now(UTC) if scheduled_at == "now" else datetime.fromisoformat(scheduled_at)
+    except ValueError:
+        tick = None
+    if tick is None or tick.tzinfo is None:
+        raise ParameterError(f"--scheduled-at is {scheduled_at!r}; give 'now' or 2016-02-29T01:16:00+00:00") from None
+    return tick.astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def _in_words(outcome, notebook: Path) -> str:
+    """The outcome as a person reads it: how it ended, the metrics if there are any, and where to look."""
+    took = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
+    lines = [f"{outcome.state}{took}" + (f": {outcome.error}" if outcome.error else "")]
+    folder = Path(outcome.folder)
+    if outcome.trial:
+        data = json.loads((folder / "trial.json").read_text())["data"]
+        scores = data["metrics"]
+        r2 = "-" if scores["R2"] is None else f"{scores['R2']:.4f}"
+        lines.append(f"trial   {outcome.trial}: {data['num_obs']:,} of {data['num_available']:,} events")
+        lines.append(f"        MAE {_hours(scores['MAE'])} h, MedAE {_hours(scores['MedAE'])} h, R2 {r2}")
+        lines += [f"        note: {note}" for note in data["notes"]]
+    lines.append(f"folder  {folder}")
+    if (report := folder / f"{notebook.stem}.html").exists():
+        lines.append(f"report  {report}")
+    return "\n".join(lines)
+
+
+def _hours(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds / 3600:,.1f}"
+
+
+def _print_table(head: list[str], rows: list[list[str]]) -> None:
+    """Aligned columns; what a cell holds is data, so its control characters are shown, not sent to the terminal."""
+    table = [head, *([_printable(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
+    for row in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

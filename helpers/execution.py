@@ -1,0 +1,198 @@
+"""A run, from its parameters to its folder: one path, whoever asks for it.
+
+papermill executes a copy of the notebook. What it reports is not believed: after a crash its metadata calls every cell
+completed, and `sys.exit(0)` in the middle passes for success. The state is judged by what is left: a cell's error, the
+kernel's end, and a last question that the kernel must answer.
+"""
+
+import contextlib
+import hashlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from filelock import FileLock, Timeout
+
+from helpers import masking, prefect_server, runs
+from helpers.exceptions import DaybookError, ParameterError
+from helpers.home import subfolder
+from helpers.kernel_client import Deadline, execute
+from helpers.parameters import checked
+from helpers.run_context import RECORDED_PACKAGES, RunContext, now
+
+EXIT_CODES = {"completed": 0, "failed": 1, "skipped": 3, "cancelled": 130}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    run, state : str
+    folder : str
+    trial : str or None
+        The id of the trial that it stored.
+    seconds : float or None
+    error : str or None
+        One line.
+    """
+
+    run: str
+    state: str
+    folder: str
+    trial: str | None
+    seconds: float | None
+    error: str | None
+
+    @property
+    def exit_code(self) -> int:
+        """0 for a completed run, 1 failed, 3 skipped, 130 cancelled."""
+        return EXIT_CODES.get(self.state, 1)
+
+
+def run_notebook(
+    notebook: Path,
+    given: dict[str, object],
+    scheduled_at: str | None = None,
+    timeout: float | None = None,
+    overlap: str = "skip",
+    on_progress: Callable[[int, int], None] = lambda done, cells: None,
+) -> Outcome:
+    """Execute a notebook headless into a run folder.
+
+    Parameters
+    ----------
+    notebook : Path
+    given : dict of str to object
+        Parameters, checked against the notebook's own before anything starts.
+    scheduled_at : str, optional
+        The tick that asked for the run, ISO 8601 in UTC.
+    timeout : float, optional
+        Limit on the whole run, seconds.
+    overlap : {"skip", "queue"}, default "skip"
+        What to do when a run of the same notebook is going: record a skipped run, or wait for it.
+    on_progress : callable, optional
+        Called with the number of code cells done and of all, after each.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    DaybookError
+        When the run cannot start: nothing is left then.
+    """
+    if not notebook.is_file():
+        raise ParameterError(f"{notebook}: no such notebook; give the path of an .ipynb file")
+    secrets: dict[str, str] = {}
+    parameters = masking.mask_values(checked(notebook, given), secrets)
+    environment = prefect_server.environment() | masking.environment(secrets)
+    runs.close_crashed()
+    record = runs.RunRecord(notebook.name, parameters, scheduled_at)
+    try:
+        with _notebook_lock(notebook, overlap):
+            return _execute_in(record, notebook, environment, Deadline(timeout), on_progress)
+    except Timeout:
+        return _outcome(record, "skipped", f"another run of {notebook.name} was going")
+
+
+def _notebook_lock(notebook: Path, overlap: str) -> FileLock:
+    """The lock that keeps runs of one notebook apart; the operating system frees it when its holder dies."""
+    name = f"{notebook.stem}-{hashlib.sha256(str(notebook.resolve()).encode()).hexdigest()[:12]}.lock"
+    return FileLock(subfolder("locks") / name, timeout=0 if overlap == "skip" else -1)
+
+
+def _execute_in(
+    record: runs.RunRecord, notebook: Path, environment: dict, deadline: Deadline, on_progress: Callable
+) -> Outcome:
+    def progress(done: int, cells: int) -> None:
+        record.update(cells_done=done, cells=cells)
+        on_progress(done, cells)
+
+    context = RunContext(record.run, record.folder, notebook.name, record.facts["scheduled_at"])
+    record.update(state="running", started_at=now(), versions=_versions())
+    preload = threading.Thread(target=_import_reports, daemon=True)
+    executed = record.folder / notebook.name
+    error, state = None, "completed"
+    with _terminable(), (record.folder / "run.log").open("w", encoding="utf-8") as log:
+        try:
+            preload.start()
+            execute(
+                notebook,
+                executed,
+                record.facts["parameters"],
+                environment | context.environment(),
+                log,
+                deadline,
+                progress,
+            )
+        except DaybookError as failure:
+            error, state = str(failure), "failed"
+        except KeyboardInterrupt as interrupt:
+            error, state = f"cancelled by {interrupt or 'Ctrl-C'}", "cancelled"
+        if error:
+            print(error, file=log)
+    _note_trial(record, state)
+    try:
+        _write_report(executed, record.facts | {"state": state, "error": error})
+    except Exception as failure:  # a report that cannot be made must not turn a good run into a failed one
+        print(f"daybook: no HTML report: {type(failure).__name__}: {failure}", file=sys.stderr)
+    return _outcome(record, state, error)
+
+
+def _outcome(record: runs.RunRecord, state: str, error: str | None) -> Outcome:
+    folder = record.finish(state, error)
+    return Outcome(record.run, state, str(folder), record.facts["trial"], record.facts["seconds"], error)
+
+
+def _note_trial(record: runs.RunRecord, state: str) -> None:
+    """Take over what the trial says of the run; its id only when the run got as far as to store it."""
+    with contextlib.suppress(FileNotFoundError):
+        trial = json.loads((record.folder / "trial.json").read_text())
+        record.update(
+            trial=trial["id"] if state == "completed" else None,
+            flow_run=trial["flow_run"],
+            source_sha256=trial["source_sha256"],
+        )
+
+
+def _import_reports() -> None:
+    """Import what the export needs while the kernel works: the second core is free then."""
+    import helpers.reports  # noqa: F401
+
+
+def _write_report(executed: Path, facts: dict) -> None:
+    from helpers.reports import write_html
+
+    if executed.exists():
+        write_html(nbformat.read(executed, as_version=4), executed.with_suffix(".html"), facts)
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {package: version(package) for package in RECORDED_PACKAGES}
+
+
+@contextlib.contextmanager
+def _terminable():
+    """SIGTERM, which cron, systemd and Kubernetes send, ends a run in a recorded state as Ctrl-C does."""
+
+    def interrupt(*_):
+        raise KeyboardInterrupt("SIGTERM")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,135 @@
+"""The models under evaluation: the built-in heuristic "higher priority closes faster", or a scikit-learn regressor."""
+
+import hashlib
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from helpers.exceptions import ModelError
+
+SECONDS_IN_AN_HOUR = 3600.0
+HOURS_TO_CLOSE = {"1 - Critical": 6.0, "2 - High": 24.0, "3 - Moderate": 120.0, "4 - Low": 240.0}
+DEFAULT_HOURS_TO_CLOSE = 180.0
+
+
+class Model(Protocol):
+    """What an evaluation asks of a model.
+
+    Attributes
+    ----------
+    name, version : str
+        Recorded in each trial; another version is another model to compare.
+    columns : tuple of str
+        The log's columns that it predicts from.
+    """
+
+    name: str
+    version: str
+    columns: tuple[str, ...]
+
+    def predict(self, events: pd.DataFrame) -> pd.Series:
+        """Predict the time to close, seconds, float of shape (n_events,)."""
+
+    def num_default_guess(self, events: pd.DataFrame) -> int:
+        """How many of the events got a default guess because the model does not know them."""
+
+
+class PriorityHeuristic:
+    """The time to close is a constant for each priority; 180 hours where it is missing or unknown."""
+
+    name = "priority"
+    version = "1"
+    columns = ("priority",)
+
+    def predict(self, events: pd.DataFrame) -> pd.Series:
+        """Predict the time to close.
+
+        Parameters
+        ----------
+        events : DataFrame of shape (n_events, n_columns)
+            Needs `priority`, with the log's labels such as "4 - Low".
+
+        Returns
+        -------
+        Series of float, seconds, of shape (n_events,)
+
+        Examples
+        --------
+        >>> PriorityHeuristic().predict(pd.DataFrame({"priority": ["1 - Critical", None]})).tolist()
+        [21600.0, 648000.0]
+        """
+        hours = events["priority"].map(HOURS_TO_CLOSE).astype(float).fillna(DEFAULT_HOURS_TO_CLOSE)
+        return (hours * SECONDS_IN_AN_HOUR).rename("predicted")
+
+    def num_default_guess(self, events: pd.DataFrame) -> int:
+        """How many events have a missing priority, or one without a constant of its own."""
+        return int((~events["priority"].isin(list(HOURS_TO_CLOSE))).sum())
+
+
+class SkopsModel:
+    """A scikit-learn regressor that was saved with `skops.io.dump`, which unlike pickle runs no code when read.
+
+    Parameters
+    ----------
+    path : Path
+        The `.skops` file. The regressor was fitted on a DataFrame of the log's columns, and predicts seconds.
+    """
+
+    def __init__(self, path: Path):
+        # 1.5 s of import, needed for this kind of model alone.
+        import skops.io
+
+        try:
+            content = path.read_bytes()
+            untrusted = skops.io.get_untrusted_types(data=content)
+            if untrusted:
+                raise ModelError(f"{path}: holds types that are not trusted: {', '.join(untrusted[:5])}")
+            self.regressor = skops.io.loads(content, trusted=[])
+        except ModelError:
+            raise
+        except Exception as error:  # skops raises whatever its parts raise on a damaged file
+            raise ModelError(f"{path}: not a model that skops can read ({error}); save it with skops.io.dump") from None
+        if not hasattr(self.regressor, "feature_names_in_") or not hasattr(self.regressor, "predict"):
+            raise ModelError(f"{path}: not a regressor fitted on a DataFrame, so its columns are not known")
+        self.name = path.stem
+        self.version = hashlib.sha256(content).hexdigest()[:12]
+        self.columns = tuple(str(column) for column in self.regressor.feature_names_in_)
+
+    def predict(self, events: pd.DataFrame) -> pd.Series:
+        """Predict the time to close, seconds, float of shape (n_events,), with the regressor as it is."""
+        features = events[list(self.columns)]
+        # Categories become plain strings: a regressor is fitted before anyone knows the labels of a batch.
+        features = features.astype(
+            {c: object for c in self.columns if isinstance(features[c].dtype, pd.CategoricalDtype)}
+        )
+        return pd.Series(self.regressor.predict(features), index=events.index, dtype=float, name="predicted")
+
+    def num_default_guess(self, events: pd.DataFrame) -> int:
+        """Always 0: what the regressor does with labels that it does not know is its own affair."""
+        return 0
+
+
+def load(model: str) -> Model:
+    """Find the model of this name.
+
+    Parameters
+    ----------
+    model : str
+        `priority`, or the path of a `.skops` file.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        When it is neither, or the file cannot be read or holds a type that is not trusted.
+    """
+    if model == PriorityHeuristic.name:
+        return PriorityHeuristic()
+    path = Path(model).expanduser()
+    if path.suffix == ".skops" and path.is_file():
+        return SkopsModel(path)
+    raise ModelError(f"model {model!r} is neither 'priority' nor the path of a .skops file")

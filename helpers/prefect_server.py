@@ -1,0 +1,212 @@
+"""The one Prefect server of this home: the one that `PREFECT_API_URL` names, else a local one, started once.
+
+Without an address Prefect starts a server for every flow and every Dask worker (250 MB and 9 s each), so every process
+of daybook's is given one here before it imports Prefect.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+
+from helpers.exceptions import ServerError
+from helpers.home import subfolder, write_whole
+from helpers.masking import mask
+
+START_SECONDS = 120.0  # 9 s usually, 18 s in a fresh home, more on a busy machine
+HEALTH_SECONDS = 5.0
+STOP_SECONDS = 15.0
+
+# What Prefect is told wherever daybook runs it; a value that the person has set stands.
+SETTINGS = {
+    "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",  # a missing server is an error, not one more server
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # without a network, telemetry ends in "database is locked"
+    "DO_NOT_TRACK": "1",
+    "PREFECT_LOGGING_SETTINGS_PATH": str(Path(__file__).with_name("prefect_logging.yml")),
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "DASK_LOGGING__DISTRIBUTED": "warning",
+}
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A local Prefect server's process.
+
+    Attributes
+    ----------
+    pid : int
+    created : float
+        When the process started, seconds since 1970, as `psutil` says: a process id alone is used again.
+    url : str
+        The API's address.
+    """
+
+    pid: int
+    created: float
+    url: str
+
+    @property
+    def page(self) -> str:
+        """The address of Prefect's page."""
+        return self.url.removesuffix("/api")
+
+    @property
+    def process(self) -> psutil.Process | None:
+        """The process, or None when it has ended."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if alive else None
+
+
+def connect() -> str:
+    """Find or start the server, and tell this process and its children about it.
+
+    To be called before Prefect is imported, which reads its settings then.
+
+    Returns
+    -------
+    str
+        The API's address, now also in the environment.
+
+    Raises
+    ------
+    ServerError
+        When the server that `PREFECT_API_URL` names does not answer, or the local one does not start.
+    """
+    os.environ.update(environment())
+    return os.environ["PREFECT_API_URL"]
+
+
+def environment() -> dict[str, str]:
+    """The environment variables that `connect` sets, after making sure of the server."""
+    named = os.environ.get("PREFECT_API_URL")
+    if named and not is_healthy(named):
+        raise ServerError(
+            f"the Prefect server at PREFECT_API_URL={mask(named)} does not answer; start it, or unset the variable"
+        )
+    settings = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
+    settings["PREFECT_HOME"] = os.environ.get("PREFECT_HOME") or str(subfolder("prefect"))
+    return settings | {"PREFECT_API_URL": named or start().url}
+
+
+def find() -> LocalServer | None:
+    """The local server of this home that is up, or None."""
+    server = _recorded()
+    return server if server and server.process and is_healthy(server.url) else None
+
+
+def start() -> LocalServer:
+    """The local server of this home, started unless it is up; of many callers at once one starts it.
+
+    Raises
+    ------
+    ServerError
+        When it ends or does not answer within `START_SECONDS`; the message has its last words.
+    """
+    if server := find():
+        return server
+    with FileLock(subfolder("prefect") / "server.lock"):
+        if server := find():
+            return server
+        stop()  # one that is there but does not answer
+        return _launch(_port())
+
+
+def stop() -> bool:
+    """End the local server of this home; False when there was none."""
+    server = _recorded()
+    process = server and server.process
+    if process:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except psutil.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+    # The record stays: the next server takes the same port, so that a bookmark of Prefect's page lasts.
+    return bool(process)
+
+
+def is_healthy(url: str) -> bool:
+    """Whether a Prefect server answers at this API address within `HEALTH_SECONDS`."""
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}) if "127.0.0.1" in url else urllib.request.ProxyHandler()
+    )
+    try:
+        with opener.open(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:
+            return answer.status == 200
+    except (OSError, ValueError):
+        return False
+
+
+def _launch(port: int) -> LocalServer:
+    log = subfolder("prefect") / "server.log"
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"} | SETTINGS
+    environment["PREFECT_HOME"] = str(subfolder("prefect"))
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=subfolder("prefect"),
+            start_new_session=True,  # Ctrl-C in the terminal of the run that started it is not for the server
+        )
+    server = LocalServer(child.pid, psutil.Process(child.pid).create_time(), f"http://127.0.0.1:{port}/api")
+    _write_record(server)
+    print("Starting the local Prefect server, once (about 10 s) …", file=sys.stderr, flush=True)
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise ServerError(f"the Prefect server ended with code {child.returncode}: {_last_line(log)}; see {log}")
+        if is_healthy(server.url):
+            return server
+        time.sleep(0.1)
+    stop()
+    raise ServerError(f"the Prefect server did not answer within {START_SECONDS:.0f} s: {_last_line(log)}; see {log}")
+
+
+def _port() -> int:
+    """The port of the last server of this home if it is free, else any free one."""
+    last = _recorded()
+    for port in (int(last.url.split(":")[2].split("/")[0]) if last else 0, 0):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
+    raise ServerError("no free port on 127.0.0.1 for the Prefect server")
+
+
+def _record() -> Path:
+    return subfolder("prefect") / "server.json"
+
+
+def _recorded() -> LocalServer | None:
+    try:
+        return LocalServer(**json.loads(_record().read_text()))
+    except (OSError, ValueError, TypeError):
+        return None  # none was ever started here, or the record was cut short: then there is nothing to find
+
+
+def _write_record(server: LocalServer) -> None:
+    write_whole(_record(), json.dumps(asdict(server)))
+
+
+def _last_line(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"

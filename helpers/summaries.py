@@ -1,0 +1,61 @@
+"""The trial summary: the document that a trial leaves, in the seed's shape with what makes it comparable added."""
+
+import pandas as pd
+
+from helpers import metrics
+from helpers.models import Model
+from helpers.run_context import now
+from helpers.tickets import TicketBatch
+
+
+def trial_summary(
+    trial_id: str, batch: TicketBatch, actuals: pd.Series, predictions: pd.Series, scores: dict, model: Model
+) -> dict:
+    """Collect a trial in one JSON-ready document.
+
+    Parameters
+    ----------
+    trial_id : str
+        Unique.
+    batch : TicketBatch
+    actuals, predictions : Series of float, seconds, of shape (n_events,)
+    scores : dict of str to float or None
+        By the names of `metrics.METRICS`.
+    model : Model
+        That made the predictions.
+
+    Returns
+    -------
+    dict
+        `id`; `data` with `num_obs`, `metrics`, `target` (mean, median, min, max, seconds), `num_default_guess`,
+        `num_available`, `num_left_out`, `notes`, `errors` (see `metrics.error_distribution`) and `by_priority` (see
+        `metrics.errors_by`, absent when the batch has no priority); `seed`, `source`, `source_sha256`, `model` and
+        `model_version`.
+    """
+    undefined = [f"{name} is not defined for {len(actuals)} event" for name, value in scores.items() if value is None]
+    data = {
+        "num_obs": len(actuals),
+        "metrics": scores,
+        "target": {how: float(actuals.agg(how)) for how in ("mean", "median", "min", "max")},
+        "num_default_guess": model.num_default_guess(batch.events),
+        "num_available": batch.num_available,
+        "num_left_out": batch.num_left_out,
+        "notes": [*batch.notes, *undefined],
+        "errors": metrics.error_distribution(actuals, predictions),
+    }
+    if "priority" in batch.events:
+        data["by_priority"] = metrics.errors_by(batch.events["priority"], actuals, predictions)
+    return {
+        "id": trial_id,
+        "data": data,
+        "seed": batch.seed,
+        "source": batch.source,
+        "source_sha256": batch.source_sha256,
+        "model": model.name,
+        "model_version": model.version,
+    }
+
+
+def trial_document(summary: dict, provenance: dict) -> dict:
+    """The summary as it is stored: with the run that made it (see `run_context.provenance`) and the time now."""
+    return {**summary, **provenance, "finished_at": now()}

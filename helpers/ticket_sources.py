@@ -1,0 +1,127 @@
+"""Where events come from, and the typed cache in front of it: each log is fetched and parsed once.
+
+A source is `sample` (generated, offline), `uci` (the published zip, downloaded once), or a path or http(s) URL of a
+zip, CSV or Parquet file in the UCI layout.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+from filelock import FileLock
+
+from helpers import downloads, ticket_log
+from helpers.exceptions import SourceError
+from helpers.home import subfolder
+from helpers.masking import mask, reveal
+
+UCI_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/00498/incident_event_log.zip"
+UCI_SHA256 = "6294e29a311647306bfdfc85783f7df66517c197b9cd49aa5ee36ba9c525d1d6"
+
+CACHE_VERSION = 1  # to be raised when the same log would be parsed to another table
+SAMPLE_VERSION = 1  # to be raised when the generator makes another log
+
+
+@dataclass(frozen=True)
+class CachedLog:
+    """A log in the typed cache.
+
+    Attributes
+    ----------
+    source : str
+        The source as it was asked for, without credentials.
+    sha256 : str
+        Of the source's bytes (of the zip, not of the CSV inside), 64 hexadecimal digits.
+    path : Path
+        The typed Parquet file.
+    """
+
+    source: str
+    sha256: str
+    path: Path
+
+
+def cached_log(source: str) -> CachedLog:
+    """Find a source in the typed cache, after fetching and parsing it if it is not there yet.
+
+    Parameters
+    ----------
+    source : str
+        `sample`, `uci`, a path, or an http(s) URL.
+
+    Returns
+    -------
+    CachedLog
+        Its Parquet file has the columns of `ticket_log.COLUMNS` and all events in the log's order.
+
+    Raises
+    ------
+    SourceError
+        When the source cannot be fetched or is not an event log in the layout; nothing is cached then.
+    """
+    path = source_file(reveal(source))
+    source = mask(source)
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}; source is 'sample', 'uci', a path or a URL") from None
+    cached = subfolder("cache") / f"{sha256}-v{CACHE_VERSION}.parquet"
+    if not cached.exists():
+        # The lock spares a second run the parse; it does not guard the file, which appears whole.
+        with FileLock(f"{cached}.lock"):
+            if not cached.exists():
+                write_table(ticket_log.read_log(path, name=source if "://" in source else str(path)), cached)
+    return CachedLog(source, sha256, cached)
+
+
+def source_file(source: str) -> Path:
+    """The source as a local file: generated, downloaded, or where it is."""
+    if source == "sample":
+        return _sample_file()
+    if source == "uci":
+        return downloads.fetch(UCI_URL, subfolder("cache"), sha256=UCI_SHA256)
+    if source.startswith(("http://", "https://")):
+        return downloads.fetch(source, subfolder("cache"))
+    if not source.strip():
+        raise SourceError("source is empty; give 'sample', 'uci', a path or a URL")
+    return Path(source).expanduser()
+
+
+def _sample_file() -> Path:
+    """The embedded sample as a CSV, exactly as one would be published; made at the first call."""
+    path = subfolder("cache") / f"sample-v{SAMPLE_VERSION}.csv"
+    if not path.exists():
+        # Imported where it is needed: a run with the sample cached does not generate it.
+        from helpers import ticket_sample
+
+        table = ticket_sample.make_log()
+        options = pyarrow.csv.WriteOptions(quoting_style="none", quoting_header="none")
+        _write_whole(path, lambda temporary: pyarrow.csv.write_csv(table, temporary, options))
+    return path
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a typed log as Parquet, whole or not at all."""
+    text = [column for column, kind in ticket_log.COLUMNS.items() if kind == ticket_log.TEXT]
+    _write_whole(
+        path,
+        # Statistics and dictionaries of times cost a third of the writing and are never read.
+        lambda temporary: pyarrow.parquet.write_table(table, temporary, use_dictionary=text, write_statistics=False),
+    )
+
+
+def _write_whole(path: Path, write) -> None:
+    """Write to a name of this process's own, then rename: readers see the whole file or none."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be written ({error.strerror or error}); free space or mend rights") from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Batches of closed tickets: drawn from a log, with what reproduces the draw, and the target computed from them."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from helpers.exceptions import ParameterError, SourceError
+from helpers.ticket_log import COLUMNS
+from helpers.ticket_sources import cached_log
+
+TARGET_COLUMNS = ("sys_updated_at", "closed_at")
+CHOSEN_SEED = 1  # what seed 0 stands for in a run by hand
+
+
+@dataclass(frozen=True)
+class TicketBatch:
+    """A batch of events of closed tickets, and where it comes from.
+
+    Attributes
+    ----------
+    events : DataFrame of shape (n_events, n_columns)
+        In the log's order, indexed by the event's row in the log, counted from 0.
+    source, source_sha256 : str
+        The source as it was asked for, and the digest of its bytes.
+    seed : int
+        Reproduces the draw from the same bytes.
+    num_available : int
+        Events in the log that could have been drawn: those with both `sys_updated_at` and `closed_at`.
+    num_left_out : int
+        Events in the log that could not: the ticket is still open.
+    notes : list of str
+        What a reader of the trial must know, such as a batch smaller than asked for.
+    """
+
+    events: pd.DataFrame
+    source: str
+    source_sha256: str
+    seed: int
+    num_available: int
+    num_left_out: int
+    notes: list[str] = field(default_factory=list)
+
+
+def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...] = ("priority",)) -> TicketBatch:
+    """Draw a seeded random sample of events without replacement.
+
+    Parameters
+    ----------
+    source : str
+        See `ticket_sources`.
+    batch_size : int
+        Number of events; 0 takes every event. When it is larger than the log, all are taken and a note says so.
+    seed : int
+        At least 1. The same seed and log give the same batch.
+    columns : tuple of str, default ("priority",)
+        What a model needs, read besides `sys_updated_at` and `closed_at`.
+
+    Returns
+    -------
+    TicketBatch
+
+    Raises
+    ------
+    ParameterError
+        When `batch_size` is negative, `seed` is below 1, or a column is not one of the layout's.
+    SourceError
+        When the source cannot be read, or no event in it is of a closed ticket.
+
+    Examples
+    --------
+    >>> draw_batch("sample", batch_size=3, seed=1).events.shape
+    (3, 3)
+    """
+    check_batch(batch_size, seed)
+    columns = tuple(dict.fromkeys((*columns, *TARGET_COLUMNS)))
+    unknown = [column for column in columns if column not in COLUMNS]
+    if unknown:
+        raise ParameterError(f"column {unknown[0]!r} is not in the log's layout; choose from {', '.join(COLUMNS)}")
+    log = cached_log(source)
+    # Dictionary-encoded text becomes categories, whose labels are stored once.
+    table = pyarrow.parquet.read_table(log.path, columns=list(columns), partitioning=None)
+    closed = pc.and_(*(pc.is_valid(table[column]) for column in TARGET_COLUMNS))
+    rows = np.flatnonzero(closed.to_numpy())
+    if not len(rows):
+        raise SourceError(f"{log.source}: none of its {len(table):,} events is of a closed ticket; nothing to evaluate")
+    drawn, notes = _draw(rows, batch_size, seed)
+    return TicketBatch(
+        events=table.take(pa.array(drawn)).to_pandas().set_index(pd.Index(drawn, name="row")),
+        source=log.source,
+        source_sha256=log.sha256,
+        seed=seed,
+        num_available=len(rows),
+        num_left_out=len(table) - len(rows),
+        notes=notes,
+    )
+
+
+def check_batch(batch_size: int, seed: int) -> None:
+    """Refuse a batch size or a seed that is negative, and a seed of 0, which only `choose_seed` understands."""
+    if batch_size < 0:
+        raise ParameterError(f"batch_size is {batch_size}; give the number of events, or 0 for all of them")
+    if seed < 1:
+        raise ParameterError(f"seed is {seed}; give a whole number of at least 1")
+
+
+def _draw(rows: np.ndarray, batch_size: int, seed: int) -> tuple[np.ndarray, list[str]]:
+    """Sorted rows of the batch, and a note when there are fewer than asked for."""
+    if batch_size > len(rows):
+        return rows, [f"batch_size {batch_size:,} is larger than the log: all {len(rows):,} events were scored"]
+    if batch_size in (0, len(rows)):
+        return rows, []
+    # Positions among the usable events, not the table's rows: the draw does not depend on how the log is stored.
+    chosen = np.random.default_rng(seed).choice(len(rows), size=batch_size, replace=False, shuffle=False)
+    return rows[np.sort(chosen)], []
+
+
+def choose_seed(seed: int, scheduled_at: str | None = None) -> int:
+    """The seed of a trial: as given, or for 0 a fixed one by hand and one of its own for each scheduled time.
+
+    Parameters
+    ----------
+    seed : int
+        The parameter; 0 leaves the choice to this function.
+    scheduled_at : str, optional
+        The tick's time, ISO 8601. A retry of the tick draws the same batch again.
+
+    Returns
+    -------
+    int
+        At least 1, below 2**32.
+    """
+    if seed < 0 or seed >= 2**32:
+        raise ParameterError(f"seed is {seed}; give 0 to have one chosen, or a whole number from 1 to {2**32 - 1}")
+    if seed or not scheduled_at:
+        return seed or CHOSEN_SEED
+    microseconds = pd.Timestamp(scheduled_at).value // 1000
+    # SeedSequence spreads neighbouring times over all seeds.
+    return int(np.random.SeedSequence(microseconds).generate_state(1)[0]) or CHOSEN_SEED
+
+
+def time_to_close(events: pd.DataFrame) -> pd.Series:
+    """Time from an event to the close of its ticket: what the model predicts.
+
+    Parameters
+    ----------
+    events : DataFrame of shape (n_events, n_columns)
+        Needs `closed_at` and `sys_updated_at`.
+
+    Returns
+    -------
+    Series of float, seconds, of shape (n_events,)
+        Never negative.
+    """
+    return (events["closed_at"] - events["sys_updated_at"]).dt.total_seconds().rename("time_to_close")

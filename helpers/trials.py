@@ -1,0 +1,231 @@
+"""The trial store: one document a trial, in a SQLite file or a PostgreSQL database, through SQLAlchemy."""
+
+import json
+import math
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from helpers.exceptions import StoreError
+from helpers.home import home, write_whole
+from helpers.masking import mask, reveal
+from helpers.run_context import current
+
+if TYPE_CHECKING:
+    import pandas as pd  # imported by `read` alone: a command that lists trials needs none of its 0.6 s
+
+SCHEMA_VERSION = 1
+LOCK_SECONDS = float(os.environ.get("DAYBOOK_STORE_LOCK_SECONDS", 30))
+
+_metadata = sa.MetaData()
+_schema = sa.Table("daybook_schema", _metadata, sa.Column("version", sa.Integer, primary_key=True))
+_trials = sa.Table(
+    "trials",
+    _metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("run", sa.String(200), unique=True),  # null for a trial made by hand in a notebook: those may be many
+    sa.Column("notebook", sa.String(500)),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("source_sha256", sa.String(64), nullable=False),
+    sa.Column("model", sa.String(200), nullable=False),
+    sa.Column("model_version", sa.String(200), nullable=False),
+    sa.Column("scheduled_at", sa.String(40)),
+    sa.Column("started_at", sa.String(40), nullable=False),
+    sa.Column("finished_at", sa.String(40), nullable=False, index=True),  # ISO 8601 in UTC sorts as text
+    sa.Column("num_obs", sa.BigInteger, nullable=False),
+    sa.Column("document", sa.Text, nullable=False),
+)
+_FACTS = [column.name for column in _trials.columns if column.name not in ("num_obs", "document")]
+_INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+class TrialStore:
+    """Trials in a database, opened at the first use.
+
+    Parameters
+    ----------
+    url : str, default ""
+        A SQLAlchemy URL (`sqlite:///…`, `postgresql+psycopg://…`) or the path of a SQLite file; empty for the one in
+        `DAYBOOK_STORE`, else `trials.sqlite` in `DAYBOOK_HOME`.
+
+    Raises
+    ------
+    StoreError
+        When it is no such URL.
+    """
+
+    def __init__(self, url: str = ""):
+        url = reveal(url or os.environ.get("DAYBOOK_STORE") or str(home() / "trials.sqlite"))
+        try:
+            self.url = sa.make_url(url if "://" in url else f"sqlite:///{os.path.expanduser(url)}")
+        except (sa.exc.ArgumentError, ValueError):
+            raise StoreError(f"store {mask(url)!r} is no URL; give postgresql+psycopg://… or a SQLite path") from None
+        self.dialect = self.url.get_backend_name()
+        if self.dialect not in _INSERT:
+            raise StoreError(f"store {self}: {self.dialect} is not supported; give sqlite or postgresql+psycopg")
+
+    def __str__(self) -> str:
+        return self.url.render_as_string(hide_password=True)
+
+    def __repr__(self) -> str:
+        # An absolute path says more of the machine than of the store.
+        where = os.path.basename(self.url.database or "") if self.dialect == "sqlite" else str(self)
+        return f"<TrialStore {where}>"
+
+    def write(self, document: dict) -> bool:
+        """Store a trial, whole and durably; a trial whose id or run is there already changes nothing.
+
+        Parameters
+        ----------
+        document : dict
+            As `summaries.trial_summary` makes it; JSON values, and no NaN or infinity among them.
+
+        Returns
+        -------
+        bool
+            Whether it is new.
+
+        Raises
+        ------
+        StoreError
+            When the document lacks a fact or holds a NaN, or the database cannot be written.
+        """
+        missing = [fact for fact in (*_FACTS, "data") if fact not in document]
+        if missing:
+            raise StoreError(f"the trial lacks {', '.join(missing)}; it was not stored")
+        refuse_nan(document)
+        row = {fact: document[fact] for fact in _FACTS}
+        row |= {"num_obs": document["data"]["num_obs"], "document": json.dumps(document, allow_nan=False)}
+        with self._errors(), self._prepared_engine.begin() as connection:
+            return connection.execute(_INSERT[self.dialect](_trials).values(row).on_conflict_do_nothing()).rowcount == 1
+
+    def documents(self, last: int | None = None) -> list[dict]:
+        """The trials' documents, newest first, at most `last` of them; none where there is no store yet."""
+        if self.dialect == "sqlite" and not self._file_exists():
+            return []
+        query = sa.select(_trials.c.document).order_by(_trials.c.finished_at.desc(), _trials.c.id).limit(last)
+        with self._errors(), self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table("trials"):
+                return []
+            self._check_version(connection)
+            return [json.loads(text) for text in connection.scalars(query)]
+
+    def read(self, last: int | None = None) -> "pd.DataFrame":
+        """Read trials back as a table.
+
+        Parameters
+        ----------
+        last : int, optional
+            At most so many, the newest; by default all.
+
+        Returns
+        -------
+        DataFrame of shape (n_trials, n_columns)
+            Newest first, indexed by trial id. Times are UTC timestamps; MAE and MedAE seconds, MSE seconds squared.
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                **{f: d[f] for f in _FACTS},
+                "seed": d.get("seed"),
+                "num_obs": d["data"]["num_obs"],
+                **d["data"]["metrics"],
+            }
+            for d in self.documents(last)
+        ]
+        table = pd.DataFrame(rows, columns=[*_FACTS, "seed", "num_obs", "MAE", "MedAE", "MSE", "R2"]).set_index("id")
+        times = ["scheduled_at", "started_at", "finished_at"]
+        table[times] = table[times].apply(lambda column: pd.to_datetime(column, format="ISO8601", utc=True))
+        return table
+
+    @cached_property
+    def _engine(self) -> sa.Engine:
+        arguments = {"timeout": LOCK_SECONDS} if self.dialect == "sqlite" else {"connect_timeout": 10}
+        try:
+            # No pool: a connection held over fork or for an idle hour is worth less than the millisecond it saves.
+            return sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=arguments)
+        except ImportError as error:
+            raise StoreError(f"store {self}: its driver is not installed ({error}); use postgresql+psycopg") from None
+
+    @cached_property
+    def _prepared_engine(self) -> sa.Engine:
+        """The engine, with the tables there: made by whoever comes first, while the others wait."""
+        if self.dialect == "sqlite" and not self._file_exists():
+            with self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not block the writer
+        with self._engine.begin() as connection:
+            if not sa.inspect(connection).has_table("trials"):
+                lock = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "SELECT pg_advisory_xact_lock(20160229)"
+                connection.exec_driver_sql(lock)
+                for table in _metadata.sorted_tables:
+                    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+                    for index in table.indexes:
+                        connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+                connection.execute(
+                    _INSERT[self.dialect](_schema).values(version=SCHEMA_VERSION).on_conflict_do_nothing()
+                )
+            self._check_version(connection)
+        return self._engine
+
+    def _file_exists(self) -> bool:
+        return bool(self.url.database) and os.path.exists(self.url.database)
+
+    def _check_version(self, connection: sa.Connection) -> None:
+        version = connection.scalar(sa.select(sa.func.max(_schema.c.version)))
+        if version != SCHEMA_VERSION:
+            raise StoreError(f"store {self} has schema {version}, this daybook knows {SCHEMA_VERSION}; update daybook")
+
+    def _errors(self) -> "_StoreErrors":
+        return _StoreErrors(self)
+
+
+def keep(trial: dict, store: str = "") -> None:
+    """Store a trial; in a headless run a copy goes to the run folder first, so that it outlives a store that is down.
+
+    Parameters
+    ----------
+    trial : dict
+        The document.
+    store : str, default ""
+        See `TrialStore`.
+
+    Raises
+    ------
+    StoreError
+        See `TrialStore.write`.
+    """
+    refuse_nan(trial)
+    if folder := current().folder:
+        write_whole(folder / "trial.json", json.dumps(trial, indent=1, allow_nan=False))
+    TrialStore(store).write(trial)
+
+
+class _StoreErrors:
+    """Turns a database's error into one line that names the store and never its password."""
+
+    def __init__(self, store: TrialStore):
+        self.store = store
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind, error, trace) -> None:
+        if isinstance(error, sa.exc.SQLAlchemyError):
+            reason = mask(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
+            raise StoreError(f"store {self.store}: {reason}; nothing was written by this call") from None
+
+
+def refuse_nan(value, where: str = "trial") -> None:
+    """Refuse a NaN or an infinity anywhere in a document, by name: databases and JSON disagree on what they are."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            refuse_nan(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for position, item in enumerate(value):
+            refuse_nan(item, f"{where}[{position}]")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise StoreError(f"{where} is {value}; the trial was not stored")
