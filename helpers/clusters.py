@@ -35,11 +35,10 @@ class Compute:
         Connected to the cluster; None in this process.
     """
 
-    def __init__(self, kind: str, cluster=None, client=None, close_cluster: bool = True):
+    def __init__(self, kind: str, cluster=None, client=None):
         self.kind = kind
         self.cluster = cluster
         self.client = client
-        self._close_cluster = close_cluster
 
     @property
     def dashboard_link(self) -> str | None:
@@ -81,16 +80,17 @@ class Compute:
                     stack.enter_context(distributed.performance_report(filename=str(folder / "dask-report.html")))
                 yield
         finally:
-            if getattr(self.cluster, "shutdown_on_close", False):
+            if self.kind == "saturn" and self.cluster.shutdown_on_close:
                 self.close()
 
     def close(self) -> None:
-        """Close the client, and the cluster if it was made here; a second call does nothing."""
+        """Close the client and the cluster, unless it is one that stays; a second call does nothing."""
         client, self.client = self.client, None
         cluster, self.cluster = self.cluster, None
         if client is not None:
             client.close()
-        if cluster is not None and self._close_cluster:
+        # Dask's own clusters shut down on close, Saturn's when they were asked to.
+        if cluster is not None and getattr(cluster, "shutdown_on_close", True):
             cluster.close()
 
     def __enter__(self) -> "Compute":
@@ -160,7 +160,16 @@ def _local_cluster() -> type:
     return distributed.LocalCluster
 
 
-WORKER_MODULES = ("distributed", "prefect.task_engine", "prefect_dask", "helpers.summaries", "sklearn.metrics")
+WORKER_MODULES = (
+    "distributed",
+    "prefect.task_engine",
+    "prefect_dask",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
+    "sklearn.metrics",
+    "helpers.summaries",
+    "helpers.trials",
+)
 
 
 def warm_workers(cluster: str = "local") -> None:
@@ -169,13 +178,12 @@ def warm_workers(cluster: str = "local") -> None:
     Importing takes a worker seconds of CPU; so it is done once, and called early it is done while this process
     imports the same. Nothing happens for other clusters, or where the person has configured another start method.
     """
+    if cluster != "local":
+        return
     import dask
     import distributed.utils
 
-    if cluster != "local" or dask.config.get("distributed.worker.multiprocessing-method") not in (
-        "spawn",
-        "forkserver",
-    ):
+    if dask.config.get("distributed.worker.multiprocessing-method") not in ("spawn", "forkserver"):
         return
     dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"})
     context = distributed.utils.get_mp_context()  # sets a preload list of its own, at its first call
@@ -278,7 +286,7 @@ def _saturn_cluster(options: dict) -> Compute:
         if cluster.shutdown_on_close:
             cluster.close()
         raise
-    compute = Compute("saturn", cluster, reached.client, close_cluster=cluster.shutdown_on_close)
+    compute = Compute("saturn", cluster, reached.client)
     if cluster.shutdown_on_close:
         atexit.register(compute.close)  # dask_saturn forgets it when a failing notebook ends the interpreter
     return compute

@@ -7,6 +7,7 @@ kernel's end, and a last question that the kernel must answer.
 
 import contextlib
 import hashlib
+import importlib
 import json
 import signal
 import sys
@@ -112,42 +113,36 @@ def _notebook_lock(notebook: Path, overlap: str) -> FileLock:
 def _execute_in(
     record: runs.RunRecord, notebook: Path, environment: dict, deadline: Deadline, on_progress: Callable
 ) -> Outcome:
+    context = RunContext(record.run, record.folder, notebook.name, record.facts["scheduled_at"])
+    executed = record.folder / notebook.name
+
     def progress(done: int, cells: int) -> None:
         record.update(cells_done=done, cells=cells)
         on_progress(done, cells)
 
-    context = RunContext(record.run, record.folder, notebook.name, record.facts["scheduled_at"])
+    def describe(state: str, error: str | None = None) -> None:
+        _note_trial(record, state)
+        _write_report(executed, record.facts | {"state": state, "error": error})
+
     record.update(state="running", started_at=now(), versions=_versions())
-    preload = threading.Thread(target=_import_reports, daemon=True)
-    executed = record.folder / notebook.name
-    error, state = None, "completed"
+    # The kernel works on one core; what the export imports can be imported on another.
+    threading.Thread(target=importlib.import_module, args=["helpers.reports"], daemon=True).start()
+    environment = environment | context.environment()
+    parameters = record.facts["parameters"]
     with _terminable(), (record.folder / "run.log").open("w", encoding="utf-8") as log:
         try:
-            preload.start()
-            execute(
-                notebook,
-                executed,
-                record.facts["parameters"],
-                environment | context.environment(),
-                log,
-                deadline,
-                progress,
-            )
+            execute(notebook, executed, parameters, environment, log, deadline, progress, lambda: describe("completed"))
+            return _outcome(record, "completed")
         except DaybookError as failure:
             error, state = str(failure), "failed"
         except KeyboardInterrupt as interrupt:
             error, state = f"cancelled by {interrupt or 'Ctrl-C'}", "cancelled"
-        if error:
-            print(error, file=log)
-    _note_trial(record, state)
-    try:
-        _write_report(executed, record.facts | {"state": state, "error": error})
-    except Exception as failure:  # a report that cannot be made must not turn a good run into a failed one
-        print(f"daybook: no HTML report: {type(failure).__name__}: {failure}", file=sys.stderr)
+        print(error, file=log)
+    describe(state, error)
     return _outcome(record, state, error)
 
 
-def _outcome(record: runs.RunRecord, state: str, error: str | None) -> Outcome:
+def _outcome(record: runs.RunRecord, state: str, error: str | None = None) -> Outcome:
     folder = record.finish(state, error)
     return Outcome(record.run, state, str(folder), record.facts["trial"], record.facts["seconds"], error)
 
@@ -163,16 +158,16 @@ def _note_trial(record: runs.RunRecord, state: str) -> None:
         )
 
 
-def _import_reports() -> None:
-    """Import what the export needs while the kernel works: the second core is free then."""
-    import helpers.reports  # noqa: F401
-
-
 def _write_report(executed: Path, facts: dict) -> None:
-    from helpers.reports import write_html
+    """The executed notebook as HTML; a report that cannot be made must not turn a good run into a failed one."""
+    from helpers.reports import write_html  # 1.2 s of import, begun in the background when the run started
 
-    if executed.exists():
+    try:
         write_html(nbformat.read(executed, as_version=4), executed.with_suffix(".html"), facts)
+    except FileNotFoundError:
+        pass  # the run ended before its first cell
+    except Exception as failure:
+        print(f"daybook: no HTML report: {type(failure).__name__}: {failure}", file=sys.stderr)
 
 
 def _versions() -> dict[str, str]:

@@ -47,6 +47,7 @@ def execute(
     log: TextIO,
     deadline: Deadline,
     on_progress: Callable[[int, int], None],
+    on_executed: Callable[[], None],
 ) -> None:
     """Execute a copy of a notebook in a kernel of its own.
 
@@ -64,6 +65,8 @@ def execute(
         For the whole run.
     on_progress : callable
         Called with the number of code cells done and of all, after each.
+    on_executed : callable
+        Called once all cells are done, while the kernel shuts down.
 
     Raises
     ------
@@ -84,6 +87,7 @@ def execute(
             kernel_environment=os.environ | environment,
             deadline=deadline,
             on_progress=on_progress,
+            on_executed=on_executed,
         )
     except PapermillExecutionError as error:
         raise RunError(_in_words(error)) from None
@@ -128,19 +132,28 @@ class _Manager(NotebookExecutionManager):
 class _Client(PapermillNotebookClient):
     """Stops at the run's deadline and at a cell that ended the interpreter."""
 
-    def __init__(self, manager: _Manager, deadline: Deadline, environment: dict, **options):
+    def __init__(self, manager: _Manager, deadline: Deadline, environment: dict, on_executed: Callable, **options):
         super().__init__(manager, **options)
-        self.deadline = deadline
         self.environment = environment
+        self.on_executed = on_executed
         # nbclient's limit is a cell's; what is left of the run's is asked for before each.
         self.timeout_func = lambda cell: deadline.left()
-        self.n_left = manager.n_code_cells
 
     def execute(self):
+        """Execute the notebook; papermill's own asks the kernel for its name at the end, which is no proof of life."""
+        self.reset_execution_trackers()
         try:
-            return super().execute(env=self.environment)
+            with self.setup_kernel(env=self.environment):
+                self.papermill_execute_cells()
+                if not any(cell.metadata.papermill.exception for cell in self.nb.cells):
+                    self.ask_marker()
+                    self.set_widgets_metadata()
+                    # Its exit takes a second or two, in which the HTML can be made.
+                    self.kc.shutdown()
+                    self.on_executed()
         finally:
             self.end_children()
+        return self.nb
 
     def execute_cell(self, cell, cell_index, **options):
         executed = super().execute_cell(cell, cell_index, **options)
@@ -148,11 +161,6 @@ class _Client(PapermillNotebookClient):
             if output.output_type == "error" and output.ename == "SystemExit":
                 raise RunError(f"cell [{cell.execution_count}] ended the notebook with SystemExit({output.evalue})")
         return executed
-
-    def papermill_execute_cells(self):
-        super().papermill_execute_cells()
-        if not any(cell.metadata.papermill.exception for cell in self.nb.cells):
-            self.ask_marker()
 
     def ask_marker(self):
         """Have the kernel answer once more: `os._exit(0)` in the last cell looks like success otherwise."""
@@ -194,14 +202,15 @@ class _Engine(NBClientEngine):
 
     @classmethod
     def execute_managed_notebook(
-        cls, manager, kernel_name, deadline, kernel_environment, stdout_file, stderr_file, start_timeout=60, **options
+        cls, manager, kernel_name, deadline, kernel_environment, on_executed, stdout_file, stderr_file, **options
     ):
         client = _Client(
             manager,
             deadline,
             kernel_environment,
+            on_executed,
             kernel_name=kernel_name,
-            startup_timeout=start_timeout,
+            startup_timeout=options.get("start_timeout", 60),
             stdout_file=stdout_file,
             stderr_file=stderr_file,
         )
