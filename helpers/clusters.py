@@ -6,6 +6,7 @@
 import atexit
 import contextlib
 import difflib
+import gc
 import importlib
 import inspect
 import os
@@ -92,6 +93,8 @@ class Compute:
         # Dask's own clusters shut down on close, Saturn's when they were asked to.
         if cluster is not None and getattr(cluster, "shutdown_on_close", True):
             cluster.close()
+        if self.kind == "local":
+            _end_forkserver()
 
     def __enter__(self) -> "Compute":
         return self
@@ -144,20 +147,17 @@ def connect(cluster: str = "none", cluster_options: dict | None = None) -> Compu
             raise ClusterError(f"cluster_options {options} are of no use to cluster 'none'; choose a cluster")
         return Compute("none")
     if cluster == "local":
-        return _made("local", _local_cluster(), LOOPBACK | options)
+        import distributed
+
+        check_options("local", distributed.LocalCluster, options)
+        # A worker that is a child of a server that has imported everything is there in 0.2 s instead of 3 s.
+        warm_workers()
+        return _made("local", distributed.LocalCluster, LOOPBACK | options)
     if cluster == "saturn":
         return _saturn_cluster(options)
     if "://" in cluster:
         return _reached(cluster, options)
     return _made(cluster, cluster_class(cluster), options)
-
-
-def _local_cluster() -> type:
-    import distributed
-
-    # A worker that is a child of a server that has imported everything is there in 0.2 s instead of 3 s.
-    warm_workers()
-    return distributed.LocalCluster
 
 
 WORKER_MODULES = (
@@ -201,6 +201,23 @@ def warm_workers(cluster: str = "local") -> None:
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
+def _end_forkserver() -> None:
+    """End what `warm_workers` started; a next cluster starts it again.
+
+    A kernel that is asked to exit waits for its children, and multiprocessing's resource tracker ignores SIGTERM: the
+    kernel would be killed after 2.5 s instead of ending by itself.
+    """
+    import multiprocessing
+    from multiprocessing import forkserver, resource_tracker
+
+    if multiprocessing.active_children():
+        return  # somebody else's: they hold the pipe whose end tells the tracker to end
+    gc.collect()  # the locks of the closed cluster's queues
+    with contextlib.suppress(AttributeError, OSError):  # no public way to do it, in Python 3.11 to 3.13
+        forkserver._forkserver._stop()
+        resource_tracker._resource_tracker._stop()
+
+
 def cluster_class(name: str) -> type:
     """The Dask cluster class of this dotted name, or a `ClusterError` that says what is wrong with it."""
     from distributed.deploy import Cluster
@@ -231,18 +248,21 @@ def _made(kind: str, cls: type, options: dict) -> Compute:
 
 def check_options(kind: str, cls: type, options: dict) -> None:
     """Refuse an option that neither the cluster's class nor, where it hands them on, its workers take."""
-    from distributed import Nanny, Worker
+    from distributed import LocalCluster, Nanny, Worker
     from distributed.deploy.spec import SpecCluster
 
     takers = [cls, *([SpecCluster, Nanny, Worker] if issubclass(cls, SpecCluster) else [])]
     signatures = [inspect.signature(taker).parameters for taker in takers]
     if not issubclass(cls, SpecCluster) and any(p.kind is p.VAR_KEYWORD for p in signatures[0].values()):
         return  # it takes anything, so it has to judge
-    known = {name for parameters in signatures for name in parameters}
+    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    known = {name for parameters in signatures for name, p in parameters.items() if p.kind not in variable} - {"self"}
+    # A LocalCluster overrides its workers' nthreads without a word.
+    present = {"nthreads": "threads_per_worker"} if issubclass(cls, LocalCluster) else {}
     for option in options:
-        if option not in known:
+        if option not in known or option in present:
             near = difflib.get_close_matches(option, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {present.get(near[0], near[0])!r}?" if near else ""
             raise ClusterError(f"cluster_options: {option!r} is not known to cluster {kind!r}{hint}")
 
 

@@ -1,6 +1,7 @@
 """The command line, `daybook`: a thin layer that reads arguments and prints what the floors below return."""
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,22 @@ last = click.option("--last", type=click.IntRange(min=1), metavar="N", help="At 
 def main() -> None:
     """Run the command line; an expected failure is one line on stderr and exit code 2."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
     except DaybookError as error:
-        print(f"daybook: {error}", file=sys.stderr)
-        sys.exit(2)
+        reason = str(error)
+    except BrokenPipeError:
+        # Whoever read has had enough, as `head` does; Python would say so once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:  # a full disk, or a folder that cannot be written
+        reason = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+    else:
+        return
+    print(f"daybook: {_printable(reason)}", file=sys.stderr)
+    sys.exit(2)
 
 
 @click.group()
@@ -231,7 +244,7 @@ def _in_words(outcome, notebook: Path) -> str:
     lines.append(f"folder  {folder}")
     if (report := folder / f"{notebook.stem}.html").exists():
         lines.append(f"report  {report}")
-    return "\n".join(lines)
+    return "\n".join(map(_printable, lines))
 
 
 def _hours(seconds: float | None) -> str:

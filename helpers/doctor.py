@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
@@ -43,9 +44,10 @@ def findings() -> Iterator[Finding]:
     yield _python()
     yield _packages()
     yield _kernel()
-    yield _home()
-    yield _prefect()
-    yield _store()
+    yield (found := _home())
+    if found.is_fine:  # what follows looks into it
+        yield _prefect()
+        yield _store()
     yield _saturn()
 
 
@@ -89,19 +91,21 @@ def _kernel() -> Finding:
         command = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         return Finding("kernel", "no kernel named python3", "make env")
-    same = os.path.basename(command) == command or os.path.samefile(
-        os.path.dirname(command), os.path.dirname(sys.executable)
-    )
+    folder, own = os.path.dirname(command), os.path.dirname(sys.executable)
+    same = not folder or os.path.realpath(folder) == os.path.realpath(own)
     mend = f"{sys.executable} -m ipykernel install --sys-prefix"
     return Finding("kernel", f"python3 runs {command}", "" if same else mend)
 
 
 def _home() -> Finding:
-    folder = home()
+    try:
+        folder = home()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        return Finding("home", f"cannot be written ({error})", "export DAYBOOK_HOME=/a/folder/of/yours")
     free = shutil.disk_usage(folder).free
     said = f"{folder}, {free / 2**30:.1f} GB free"
-    if not os.access(folder, os.W_OK):
-        return Finding("home", f"{folder} cannot be written", "export DAYBOOK_HOME=/a/folder/of/yours")
     return Finding("home", said, "" if free > ENOUGH_BYTES else "free space, or export DAYBOOK_HOME=/another/disk")
 
 

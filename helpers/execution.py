@@ -97,11 +97,14 @@ def run_notebook(
     environment = prefect_server.environment() | masking.environment(secrets)
     runs.close_crashed()
     record = runs.RunRecord(notebook.name, parameters, scheduled_at)
-    try:
-        with _notebook_lock(notebook, overlap):
-            return _execute_in(record, notebook, environment, Deadline(timeout), on_progress)
-    except Timeout:
-        return _outcome(record, "skipped", f"another run of {notebook.name} was going")
+    with _terminable():
+        try:
+            with _notebook_lock(notebook, overlap):
+                return _execute_in(record, notebook, environment, Deadline(timeout), on_progress)
+        except Timeout:
+            return _outcome(record, "skipped", f"another run of {notebook.name} was going")
+        except KeyboardInterrupt as interrupt:  # while it waited for its turn
+            return _outcome(record, "cancelled", _cancelled_by(interrupt))
 
 
 def _notebook_lock(notebook: Path, overlap: str) -> FileLock:
@@ -129,17 +132,24 @@ def _execute_in(
     threading.Thread(target=importlib.import_module, args=["helpers.reports"], daemon=True).start()
     environment = environment | context.environment()
     parameters = record.facts["parameters"]
-    with _terminable(), (record.folder / "run.log").open("w", encoding="utf-8") as log:
+    error, state = None, "completed"
+    # What a kernel prints may hold half a character, which UTF-8 has no way to write.
+    with (record.folder / "run.log").open("w", encoding="utf-8", errors="backslashreplace") as log:
         try:
             execute(notebook, executed, parameters, environment, log, deadline, progress, lambda: describe("completed"))
-            return _outcome(record, "completed")
         except DaybookError as failure:
             error, state = str(failure), "failed"
         except KeyboardInterrupt as interrupt:
-            error, state = f"cancelled by {interrupt or 'Ctrl-C'}", "cancelled"
-        print(error, file=log)
-    describe(state, error)
+            error, state = _cancelled_by(interrupt), "cancelled"
+        if error:
+            print(error, file=log)
+    if error:
+        describe(state, error)
     return _outcome(record, state, error)
+
+
+def _cancelled_by(interrupt: KeyboardInterrupt) -> str:
+    return f"cancelled by {interrupt or 'Ctrl-C'}"
 
 
 def _outcome(record: runs.RunRecord, state: str, error: str | None = None) -> Outcome:
@@ -181,6 +191,7 @@ def _terminable():
     """SIGTERM, which cron, systemd and Kubernetes send, ends a run in a recorded state as Ctrl-C does."""
 
     def interrupt(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the recording of the first
         raise KeyboardInterrupt("SIGTERM")
 
     if threading.current_thread() is not threading.main_thread():

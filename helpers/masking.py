@@ -10,9 +10,16 @@ import re
 
 MASK = "***"
 VARIABLE = "DAYBOOK_SECRETS"
-_PASSWORD = re.compile(r"(?<=://)([^/@?#\s]*?):([^/?#\s]*)@")
+_UNMASKED = r"(?!\*{3}\d*(?:[@&#\s]|$))"
+_PASSWORDS = (
+    re.compile(rf"([\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}[^/?#\s]*@"),
+    # A password that is not percent-encoded, which SQLAlchemy takes; on the web a port, and an @ later, is none.
+    re.compile(rf"(https?://[^/?#\s:\[]*):(?!\d+[/?#]){_UNMASKED}\S*@"),
+    re.compile(rf"((?<![\w+.-])(?!https?:)[\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}\S*@"),
+    re.compile(rf"(\A(?!https?:)[\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}.*@", re.DOTALL),
+)
 _QUERY_VALUE = re.compile(
-    r"(?i)([?&][\w.-]*(?:token|secret|password|passwd|signature|sig|key|credential)[\w.-]*)=[^&#\s]+"
+    rf"(?i)([?&#][\w.-]*(?:token|secret|pass|pwd|signature|sig|key|credential)[\w.-]*)={_UNMASKED}[^&#\s]+"
 )
 
 
@@ -26,19 +33,31 @@ def mask(text: str) -> str:
     >>> mask("https://host/log.zip?X-Amz-Signature=abc&part=1")
     'https://host/log.zip?X-Amz-Signature=***&part=1'
     """
-    return _QUERY_VALUE.sub(rf"\1={MASK}", _PASSWORD.sub(rf"\1:{MASK}@", text))
+    for password in _PASSWORDS:
+        text = password.sub(rf"\1:{MASK}@", text)
+    return _QUERY_VALUE.sub(rf"\1={MASK}", text)
 
 
 def mask_values(value, secrets: dict[str, str]):
-    """Mask every string in nested dicts and lists, noting in `secrets` what each masked string stands for."""
+    """Mask every string in nested dicts and lists, noting in `secrets` what each masked string stands for.
+
+    Two strings that differ in their secrets alone are told apart: the second one is masked with `***2`.
+    """
     if isinstance(value, dict):
         return {key: mask_values(item, secrets) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [mask_values(item, secrets) for item in value]
-    if isinstance(value, str) and mask(value) != value:
-        secrets[mask(value)] = value
-        return mask(value)
-    return value
+    if not isinstance(value, str):
+        return value
+    plain = reveal(value)
+    masked = value if plain != value else mask(value)
+    if masked == plain:
+        return value
+    number = 2
+    while secrets.setdefault(masked, plain) != plain:
+        masked = mask(plain).replace(MASK, f"{MASK}{number}")
+        number += 1
+    return masked
 
 
 def reveal(text: str) -> str:

@@ -39,7 +39,8 @@ def score(y_true: pd.Series, y_pred: pd.Series, metric_name: str) -> float | Non
         "mse": sklearn_metrics.mean_squared_error,
         "r2": sklearn_metrics.r2_score,
     }
-    if metric_name == "r2" and len(y_true) == 1:
+    # scikit-learn warns and gives NaN for R² of one event; of what it would refuse, this lets nothing pass.
+    if metric_name == "r2" and len(y_true) == len(y_pred) == 1 and np.isfinite([*y_true, *y_pred]).all():
         return None
     return float(functions[metric_name](y_true, y_pred))
 

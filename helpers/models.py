@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from helpers.exceptions import ModelError
@@ -59,6 +60,7 @@ class PriorityHeuristic:
         >>> PriorityHeuristic().predict(pd.DataFrame({"priority": ["1 - Critical", None]})).tolist()
         [21600.0, 648000.0]
         """
+        _check_columns(self, events)
         hours = events["priority"].map(HOURS_TO_CLOSE).astype(float).fillna(DEFAULT_HOURS_TO_CLOSE)
         return (hours * SECONDS_IN_AN_HOUR).rename("predicted")
 
@@ -79,6 +81,7 @@ class SkopsModel:
     def __init__(self, path: Path):
         # 1.5 s of import, needed for this kind of model alone.
         import skops.io
+        from sklearn.base import is_regressor
 
         try:
             content = path.read_bytes()
@@ -90,24 +93,45 @@ class SkopsModel:
             raise
         except Exception as error:  # skops raises whatever its parts raise on a damaged file
             raise ModelError(f"{path}: not a model that skops can read ({error}); save it with skops.io.dump") from None
-        if not hasattr(self.regressor, "feature_names_in_") or not hasattr(self.regressor, "predict"):
+        if not is_regressor(self.regressor) or not hasattr(self.regressor, "feature_names_in_"):
             raise ModelError(f"{path}: not a regressor fitted on a DataFrame, so its columns are not known")
         self.name = path.stem
         self.version = hashlib.sha256(content).hexdigest()[:12]
         self.columns = tuple(str(column) for column in self.regressor.feature_names_in_)
 
     def predict(self, events: pd.DataFrame) -> pd.Series:
-        """Predict the time to close, seconds, float of shape (n_events,), with the regressor as it is."""
+        """Predict the time to close, seconds, float of shape (n_events,), with the regressor as it is.
+
+        Raises
+        ------
+        ModelError
+            When a column is missing, or the regressor fails or gives anything but one finite number for each event.
+        """
+        _check_columns(self, events)
         features = events[list(self.columns)]
         # Categories become plain strings: a regressor is fitted before anyone knows the labels of a batch.
         features = features.astype(
             {c: object for c in self.columns if isinstance(features[c].dtype, pd.CategoricalDtype)}
         )
-        return pd.Series(self.regressor.predict(features), index=events.index, dtype=float, name="predicted")
+        try:
+            predicted = np.asarray(self.regressor.predict(features), float)
+        except (ValueError, TypeError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ModelError(f"model {self.name!r} cannot predict these events: {reason}") from None
+        if predicted.shape != (len(events),):
+            raise ModelError(f"model {self.name!r} predicts shape {predicted.shape} for {len(events)} events, not one each")
+        if num_bad := int((~np.isfinite(predicted)).sum()):
+            raise ModelError(f"model {self.name!r} predicts NaN or infinity for {num_bad} of {len(events)} events")
+        return pd.Series(predicted, index=events.index, name="predicted")
 
     def num_default_guess(self, events: pd.DataFrame) -> int:
         """Always 0: what the regressor does with labels that it does not know is its own affair."""
         return 0
+
+
+def _check_columns(model: Model, events: pd.DataFrame) -> None:
+    if missing := [column for column in model.columns if column not in events]:
+        raise ModelError(f"model {model.name!r} needs the column {missing[0]!r}, which the events lack")
 
 
 def load(model: str) -> Model:

@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import json
 import keyword
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from helpers.exceptions import ParameterError
+from helpers.masking import mask
 
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict, "list": list}
 IN_WORDS = {
@@ -17,7 +19,7 @@ IN_WORDS = {
     "bool": "true or false",
     "dict": "a mapping such as '{\"n_workers\": 2}'",
     "list": "a list such as '[1, 2]'",
-    "str": "text",
+    "str": "text, in a YAML file in quotes,",
 }
 
 
@@ -29,7 +31,7 @@ class Parameter:
     ----------
     name : str
     type_name : str
-        As annotated; empty where it is not.
+        As annotated, `list` for `list[int]`, else the default's; empty where neither says.
     default : object
         None for a parameter that a run must be given.
     help : str
@@ -62,17 +64,41 @@ def declared(notebook: Path) -> dict[str, Parameter]:
     Raises
     ------
     ParameterError
-        When the file is no notebook, or a default is not a plain value.
+        When the file is no notebook, a default is not a plain value, or papermill passes over a parameter.
     """
+    from nbformat import ValidationError
     from papermill.exceptions import PapermillException
     from papermill.inspection import inspect_notebook  # 0.5 s of import, needed by a run alone
 
     try:
-        found = inspect_notebook(str(notebook))
-    except (OSError, ValueError, KeyError, AttributeError, PapermillException) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+        # papermill formats paths as templates: a brace in a folder's name is not a placeholder.
+        found = inspect_notebook(str(notebook).replace("{", "{{").replace("}", "}}"))
+        unseen = [name for name in _assigned(notebook) if name not in found]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, ValidationError, PapermillException) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ParameterError(f"{notebook}: not a notebook that can be read ({reason}); give an .ipynb file") from None
+    if unseen:
+        how = "write 'name: type = value  # help' in one line, with a single = and a plain type"
+        raise ParameterError(f"{notebook}: papermill passes over the parameter {unseen[0]!r}; {how}")
     return {name: _parameter(notebook, facts) for name, facts in found.items()}
+
+
+def _assigned(notebook: Path) -> list[str]:
+    """The names that the parameters cell assigns, whatever papermill makes of its lines."""
+    cells = json.loads(notebook.read_text(encoding="utf-8")).get("cells", [])
+    cell = next((cell for cell in cells if "parameters" in cell["metadata"].get("tags", [])), {"source": ""})
+    try:
+        statements = ast.parse("".join(cell["source"])).body
+    except SyntaxError:
+        return []  # the kernel will say so, at the cell
+    targets = [target for statement in statements for target in _targets(statement)]
+    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    if isinstance(statement, ast.Assign):
+        return statement.targets
+    return [statement.target] if isinstance(statement, ast.AnnAssign) else []
 
 
 def _parameter(notebook: Path, facts: dict) -> Parameter:
@@ -81,8 +107,10 @@ def _parameter(notebook: Path, facts: dict) -> Parameter:
     except (ValueError, SyntaxError):
         where = f"{notebook}: parameter {facts['name']!r}"
         raise ParameterError(f"{where} has the default {facts['default']}; only plain values can be replaced") from None
-    type_name = facts["inferred_type_name"] or ("" if default is None else type(default).__name__)
-    return Parameter(facts["name"], "" if type_name == "None" else type_name, default, facts["help"])
+    type_name = facts["inferred_type_name"].partition("[")[0].strip()
+    if type_name == "None":  # papermill's word for a line without an annotation
+        type_name = "" if default is None else type(default).__name__
+    return Parameter(facts["name"], type_name, default, facts["help"])
 
 
 def checked(notebook: Path, given: dict[str, object]) -> dict[str, object]:
@@ -122,23 +150,31 @@ def checked(notebook: Path, given: dict[str, object]) -> dict[str, object]:
 
 def typed(parameter: Parameter, value: object) -> object:
     """The value as the parameter's type, or a `ParameterError` that names both."""
-    expected = TYPES.get(parameter.type_name)
-    if expected is None or (expected is str and isinstance(value, str)):
-        return value
-    if isinstance(value, str):
-        value = _read(value)
+    expected = TYPES.get(parameter.type_name, object)
+    if isinstance(value, str) and expected not in (str, object):
+        value = _read(value, expected)
     if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        value = float(value)
     # bool is a kind of int in Python, but true is no whole number to a person.
-    if isinstance(value, expected) and (expected is bool or not isinstance(value, bool)):
+    fits = isinstance(value, expected) and (expected in (bool, object) or not isinstance(value, bool))
+    if fits and _is_plain(value):
         return value
-    raise ParameterError(
-        f"parameter {parameter.name!r} is {str(value)[:80]!r}, but {IN_WORDS[parameter.type_name]} is expected"
-    )
+    words = IN_WORDS.get(parameter.type_name, "a plain value")
+    raise ParameterError(f"parameter {parameter.name!r} is {mask(str(value))[:80]!r}, but {words} is expected")
 
 
-def _read(text: str) -> object:
+def _read(text: str, expected: type) -> object:
+    """A text as a value, or itself where it is none; YAML takes 010 for 8, 1:30 for 90 and 1e3 for a text."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return expected(text) if expected in (int, float) else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
         return text
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a run can record the value and a kernel can be handed it: no dates, no NaN."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True

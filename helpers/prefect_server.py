@@ -4,6 +4,8 @@ Without an address Prefect starts a server for every flow and every Dask worker 
 of daybook's is given one here before it imports Prefect.
 """
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -129,12 +131,13 @@ def stop() -> bool:
     server = _recorded()
     process = server and server.process
     if process:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = [process, *process.children(recursive=True)]
+            process.send_signal(signal.SIGTERM)
+            _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+            for member in left:
+                member.kill()
+            psutil.wait_procs(left, timeout=STOP_SECONDS)
     # The record stays: the next server takes the same port, so that a bookmark of Prefect's page lasts.
     return bool(process)
 
@@ -147,13 +150,15 @@ def is_healthy(url: str) -> bool:
     try:
         with opener.open(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:
             return answer.status == 200
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 
 def _launch(port: int) -> LocalServer:
     log = subfolder("prefect") / "server.log"
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"} | SETTINGS
+    # Nothing of the run that happens to start it: it outlives that, and has no use for its secrets.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
+    environment = {name: value for name, value in kept.items() if name != "PREFECT_API_URL"} | SETTINGS
     environment["PREFECT_HOME"] = str(subfolder("prefect"))
     with log.open("wb") as output:
         child = subprocess.Popen(
@@ -184,6 +189,8 @@ def _port() -> int:
     last = _recorded()
     for port in (int(last.url.split(":")[2].split("/")[0]) if last else 0, 0):
         with socket.socket() as probe:
+            # As the server does itself: connections that it just closed do not keep the port from it.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:

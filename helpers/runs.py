@@ -4,7 +4,9 @@ While a run is going its folder has the suffix `.part` and is locked by the run'
 folder with the suffix that nobody has locked is a run that crashed.
 """
 
+import contextlib
 import json
+import os
 import re
 import uuid
 from collections.abc import Iterator
@@ -35,6 +37,7 @@ FIELDS = (
     "versions",
 )
 PART = ".part"
+CRASHED = "the run's process ended without finishing it"
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{8}(\.part)?")
 
 
@@ -52,12 +55,13 @@ class RunRecord:
     """
 
     def __init__(self, notebook: str, parameters: dict, scheduled_at: str | None = None):
-        stem = re.sub(r"[^\w.-]+", "-", Path(notebook).stem)[:80]
+        stem = re.sub(r"[^\w.-]+", "-", Path(notebook).stem)[:40]  # 160 bytes at most; a file system takes 255
         self.run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{stem}-{uuid.uuid4().hex[:8]}"
-        self.folder = home() / f"{self.run}{PART}"
+        # Under another name until it is locked and described: it would be closed as a crashed run's otherwise.
+        self.folder = home() / f".{self.run}"
         self.folder.mkdir()
         self._lock = _run_lock(self.folder)
-        self._lock.acquire(timeout=10)  # a reader may be trying it for a moment
+        self._lock.acquire()
         self.facts: dict = dict.fromkeys(FIELDS) | {
             "run": self.run,
             "notebook": notebook,
@@ -66,6 +70,7 @@ class RunRecord:
             "parameters": parameters,
         }
         self.update()
+        self.folder = self.folder.rename(home() / f"{self.run}{PART}")
 
     def update(self, **facts) -> None:
         """Change facts in `run.json`."""
@@ -85,9 +90,7 @@ class RunRecord:
         took = datetime.fromisoformat(finished) - datetime.fromisoformat(started) if started else None
         seconds = round(took.total_seconds(), 3) if took else None
         self.update(state=state, error=error, finished_at=finished, seconds=seconds)
-        self._lock.release()
-        (self.folder / "run.lock").unlink(missing_ok=True)
-        self.folder = self.folder.rename(self.folder.with_name(self.run))
+        self.folder = _closed(self.folder, self._lock)
         return self.folder
 
 
@@ -125,29 +128,46 @@ def read(folder: Path) -> dict:
         facts |= {"state": "crashed", "error": f"run.json cannot be read ({type(error).__name__})"}
     facts["folder"] = str(folder)
     if folder.name.endswith(PART) and not _is_held(folder):
-        facts |= {"state": "crashed", "error": "the run's process ended without finishing it"}
+        facts |= {"state": "crashed", "error": CRASHED}
     return facts
 
 
 def close_crashed() -> list[str]:
-    """Give the folders of crashed runs their final state and name; the runs that were closed."""
+    """Give the folders of crashed runs their final state and name, and end what they left running.
+
+    Returns
+    -------
+    list of str
+        The runs that were closed.
+    """
     closed = []
     for folder in _folders():
-        if not folder.name.endswith(PART):
+        lock = _free_lock(folder) if folder.name.endswith(PART) else None
+        if lock is None:
             continue
-        lock = _run_lock(folder)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        facts = read(folder) | {"state": "crashed", "error": "the run's process ended without finishing it"}
+        facts = read(folder) | {"state": "crashed", "error": CRASHED}
         facts.pop("folder")
+        end_processes(facts["run"])
         write_whole(folder / "run.json", json.dumps(facts | {"finished_at": now()}, indent=1))
-        lock.release()
-        (folder / "run.lock").unlink(missing_ok=True)
-        folder.rename(folder.with_name(facts["run"]))
+        _closed(folder, lock)
         closed.append(facts["run"])
     return closed
+
+
+def end_processes(run: str) -> None:
+    """Kill what the kernel of a run started and left: workers of its cluster, programs that its cells called.
+
+    Whatever process group or parent they have by then, they have the run's name in their environment.
+    """
+    import psutil  # not needed to list runs
+
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get("DAYBOOK_RUN") == run:
+                process.kill()
+                left.append(process)
+    psutil.wait_procs(left, timeout=5)
 
 
 def _folders() -> Iterator[Path]:
@@ -160,11 +180,29 @@ def _run_lock(folder: Path) -> FileLock:
     return FileLock(folder / "run.lock")
 
 
-def _is_held(folder: Path) -> bool:
+def _free_lock(folder: Path) -> FileLock | None:
+    """The lock of a run whose process is gone, now held by this one; None while the run is going, or has finished."""
+    # Opening the lock would make its folder again, if the run finished in the meantime and gave it another name.
+    if not (folder / "run.lock").exists():
+        return None
     lock = _run_lock(folder)
-    try:
+    with contextlib.suppress(Timeout, OSError):
         lock.acquire(timeout=0)
-    except (Timeout, OSError):
-        return folder.exists()  # renamed in the meantime: it has finished
+        return lock
+    return None
+
+
+def _closed(folder: Path, lock: FileLock) -> Path:
+    """The folder under its final name; the lock is held until then, so that nobody takes the run for a crashed one."""
+    final = folder.rename(folder.with_name(folder.name.removesuffix(PART)))
+    (final / "run.lock").unlink(missing_ok=True)
+    lock.release()
+    return final
+
+
+def _is_held(folder: Path) -> bool:
+    lock = _free_lock(folder)
+    if lock is None:
+        return True
     lock.release()
     return False

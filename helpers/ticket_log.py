@@ -5,9 +5,13 @@ The layout is that of the "Incident management process enriched event log" (UCI 
 are counted from 1 below the header.
 """
 
+import csv
 import io
 import os
+import re
+import struct
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -61,9 +65,6 @@ COLUMNS = {
     "resolved_at": TIME,
     "closed_at": TIME,
 }
-DATE_FORMAT = "%d/%m/%Y %H:%M"  # the published log's
-MISSING = "?"
-
 # A 2 MB zip can expand to terabytes; the published one expands to 46 MB.
 MAX_EXPANDED_BYTES = int(os.environ.get("DAYBOOK_MAX_EXPANDED_BYTES", 4 * 2**30))
 
@@ -86,7 +87,7 @@ def read_log(path: Path, name: str | None = None) -> pa.Table:
     Raises
     ------
     SourceError
-        When the file is none of these, is damaged, or is not in the layout.
+        When the file is none of these, is damaged, is not in the layout, or has no event.
     """
     name = name or str(path)
     with path.open("rb") as file:
@@ -94,14 +95,16 @@ def read_log(path: Path, name: str | None = None) -> pa.Table:
     if not start:
         raise SourceError(f"{name}: the file is empty; give a zip, CSV or Parquet file in the UCI layout")
     if start[:2] == b"PK":
-        csv, member = _unzip(path, name)
-        table = _read_csv(csv, f"{name}: {member}")
+        content, member = _unzip(path, name)
+        table = _read_csv(content, f"{name}: {member}")
     elif start == b"PAR1":
         table = _read_parquet(path, name)
     elif path.suffix.lower() == ".zip":
         raise SourceError(f"{name}: not a zip archive, though it is named one; download or zip it again")
     else:
         table = _read_csv(pa.memory_map(str(path)).read_buffer(), name)
+    if not len(table):
+        raise SourceError(f"{name}: there is no row below the header; give a log with events")
     _check_values(table, name)
     return table
 
@@ -114,14 +117,12 @@ def _unzip(path: Path, name: str) -> tuple[pa.Buffer, str]:
             with archive.open(member) as file:
                 # The size in the header may lie: what counts is what comes out.
                 content = file.read(MAX_EXPANDED_BYTES + 1)
-    except zipfile.BadZipFile as error:
-        raise SourceError(f"{name}: damaged or truncated zip ({error}); download or copy it again") from None
-    except (RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (RuntimeError, NotImplementedError) as error:
         raise SourceError(f"{name}: the zip cannot be read ({error}); zip it again, without a password") from None
-    except Exception as error:
-        if type(error).__name__ not in {"error", "LZMAError"}:  # zlib's and lzma's own for damaged data
-            raise
-        raise SourceError(f"{name}: damaged zip ({error}); download or copy it again") from None
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
+        # ValueError: a name that is not the UTF-8 that its flag promises, or an offset outside the file.
+        reason = str(error) or "it ends too early"
+        raise SourceError(f"{name}: damaged or truncated zip ({reason}); download or copy it again") from None
     if len(content) > MAX_EXPANDED_BYTES:
         raise _too_large(name, member.filename)
     return pa.py_buffer(content), member.filename
@@ -132,13 +133,17 @@ def _csv_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     files = [m for m in archive.infolist() if not m.is_dir()]
     for member in files:
         path = PurePosixPath(member.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        plain = path.parts and not path.is_absolute() and ".." not in path.parts and ":" not in path.parts[0]
+        if not plain or not member.filename.isprintable():
             raise SourceError(f"{name}: member {member.filename!r} has an unsafe path; zip the CSV by its plain name")
     # macOS adds a resource fork beside each file.
     csvs = [m for m in files if m.filename.lower().endswith(".csv") and not m.filename.startswith("__MACOSX/")]
     if len(csvs) != 1:
         found = ", ".join(m.filename for m in csvs[:5]) if csvs else "no CSV"
         raise SourceError(f"{name}: one CSV was expected in the zip, {len(csvs)} found ({found}); zip just the log")
+    if csvs[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # bzip2 and LZMA are expanded without a limit, 4 kB at once to 4 MB and more.
+        raise NotImplementedError("it is not compressed by deflate")
     if csvs[0].file_size > MAX_EXPANDED_BYTES:
         raise _too_large(name, csvs[0].filename)
     return csvs[0]
@@ -150,44 +155,38 @@ def _too_large(name: str, member: str) -> SourceError:
 
 
 def _read_csv(content: pa.Buffer, name: str) -> pa.Table:
-    """Parse CSV text: first as the log was published, then, on any surprise, by the slower way that explains itself."""
-    header, delimiter = _header(content, name)
-    naive = {column: pa.timestamp("s") if kind == TIME else kind for column, kind in COLUMNS.items()}
-    as_published = pyarrow.csv.ConvertOptions(
-        column_types=naive,
-        include_columns=list(COLUMNS),
-        timestamp_parsers=[DATE_FORMAT],
-        null_values=[MISSING],
-        true_values=["true"],
-        false_values=["false"],
-        strings_can_be_null=True,
-    )
+    """Parse CSV text: first at full speed, then, on any surprise, by the slower way that explains itself."""
+    header, delimiter, rows = _split_header(content, name)
+    # Each distinct text is then converted once: pyarrow itself would read 31/4/2016 as 1/5/2016, and 0x10 as 16.
+    as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, TEXT), include_columns=list(COLUMNS))
     try:
-        # UTF-8 with a byte order mark is what spreadsheets call "CSV UTF-8"; pyarrow skips the mark.
-        options = pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False)
-        read = pyarrow.csv.ReadOptions(column_names=header, skip_rows=1)
         table = pyarrow.csv.read_csv(
-            io.BytesIO(content), read_options=read, parse_options=options, convert_options=as_published
+            io.BytesIO(rows),
+            read_options=pyarrow.csv.ReadOptions(column_names=header),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False),
+            convert_options=as_text,
         )
-        table = _with_schema(table)
-        if _years_are_plausible(table):
-            return table
     except pa.ArrowInvalid:
-        pass
-    return _with_schema(ticket_log_repair.parse_text(content, header, delimiter, COLUMNS, name))
+        table = ticket_log_repair.parse_text(rows, header, delimiter, list(COLUMNS), name)
+    return _with_schema(ticket_log_repair.convert_columns(table, COLUMNS, name))
 
 
-def _header(content: pa.Buffer, name: str) -> tuple[list[str], str]:
-    """Column names and the delimiter: a comma, or the semicolon or tab of spreadsheets in other languages."""
-    first = content.slice(0, min(len(content), 65536)).to_pybytes().split(b"\n", 1)[0]
+def _split_header(content: pa.Buffer, name: str) -> tuple[list[str], str, pa.Buffer]:
+    """Column names, the delimiter (a comma, or a spreadsheet's semicolon or tab), and the rows below."""
+    start = content.slice(0, min(len(content), 65536)).to_pybytes()
+    end = re.search(rb"\r\n|\n|\r|$", start)
     try:
-        line = first.decode("utf-8-sig").rstrip("\r")
+        # UTF-8 with a byte order mark is what spreadsheets call "CSV UTF-8".
+        line = start[: end.start()].decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SourceError(f"{name}: not a text file in UTF-8; give a zip, CSV or Parquet file in the layout") from None
     delimiter = max(",;\t", key=line.count)
-    columns = [column.strip().strip('"') for column in line.split(delimiter)]
+    columns = [column.strip() for column in next(csv.reader([line], delimiter=delimiter), [])]
     check_columns(columns, name)
-    return columns, delimiter
+    rows = content.slice(end.end())
+    if not rows.slice(0, min(len(rows), 65536)).to_pybytes().strip():
+        raise SourceError(f"{name}: there is no row below the header; give a log with events")
+    return columns, delimiter, rows
 
 
 def check_columns(columns: list[str], name: str) -> None:
@@ -204,10 +203,11 @@ def check_columns(columns: list[str], name: str) -> None:
 def _read_parquet(path: Path, name: str) -> pa.Table:
     """Read a Parquet log, whose columns may be typed already or hold the CSV's text."""
     try:
-        file = pyarrow.parquet.ParquetFile(path)
+        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
         check_columns(file.schema_arrow.names, name)
-        table = file.read(columns=list(COLUMNS)).select(list(COLUMNS))
-    except (pa.ArrowException, OSError) as error:
+        table = file.read(columns=list(COLUMNS))
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{name}: damaged or truncated Parquet file ({reason}); write or copy it again") from None
     return _with_schema(ticket_log_repair.convert_columns(table, COLUMNS, name))
@@ -216,12 +216,6 @@ def _read_parquet(path: Path, name: str) -> pa.Table:
 def _with_schema(table: pa.Table) -> pa.Table:
     """The table's columns in the layout's order and types, each in one chunk with one dictionary."""
     return table.select(list(COLUMNS)).cast(pa.schema(COLUMNS)).unify_dictionaries().combine_chunks()
-
-
-def _years_are_plausible(table: pa.Table) -> bool:
-    """Whether no date lies before 1970: pyarrow reads the two-digit year of `29/2/16` as the year 16."""
-    earliest = (pc.min(table[column]) for column, kind in COLUMNS.items() if kind == TIME)
-    return all(moment.value is None or moment.value >= 0 for moment in earliest)
 
 
 def _check_values(table: pa.Table, name: str) -> None:

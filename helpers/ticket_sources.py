@@ -68,8 +68,9 @@ def cached_log(source: str) -> CachedLog:
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}; source is 'sample', 'uci', a path or a URL") from None
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"{path}: {reason}; source is 'sample', 'uci', a path or a URL") from None
     cached = subfolder("cache") / f"{sha256}-v{CACHE_VERSION}.parquet"
     if not cached.exists():
         # The lock spares a second run the parse; it does not guard the file, which appears whole.
@@ -79,17 +80,45 @@ def cached_log(source: str) -> CachedLog:
     return CachedLog(source, sha256, cached)
 
 
+def read_columns(source: str, columns: list[str]) -> tuple[CachedLog, pa.Table]:
+    """Read columns of a source from the typed cache, after parsing it again if the cached file is damaged.
+
+    Parameters
+    ----------
+    source : str
+        See `cached_log`, which raises the same errors.
+    columns : list of str
+        Of `ticket_log.COLUMNS`; no others are read.
+
+    Returns
+    -------
+    CachedLog
+    pyarrow.Table of shape (n_events, len(columns))
+    """
+    log = cached_log(source)
+    try:
+        return log, _read_table(log.path, columns)
+    except (pa.ArrowException, OSError, ValueError):
+        log.path.unlink(missing_ok=True)
+    log = cached_log(source)
+    return log, _read_table(log.path, columns)
+
+
+def _read_table(path: Path, columns: list[str]) -> pa.Table:
+    return pyarrow.parquet.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
+
+
 def source_file(source: str) -> Path:
     """The source as a local file: generated, downloaded, or where it is."""
     if source == "sample":
         return _sample_file()
     if source == "uci":
         return downloads.fetch(UCI_URL, subfolder("cache"), sha256=UCI_SHA256)
-    if source.startswith(("http://", "https://")):
+    if "://" in source:  # of whatever scheme: the refusal, too, leaves the credentials out
         return downloads.fetch(source, subfolder("cache"))
     if not source.strip():
         raise SourceError("source is empty; give 'sample', 'uci', a path or a URL")
-    return Path(source).expanduser()
+    return Path(os.path.expanduser(source))  # Path's own raises for the home of an unknown user
 
 
 def _sample_file() -> Path:
@@ -108,11 +137,9 @@ def _sample_file() -> Path:
 def write_table(table: pa.Table, path: Path) -> None:
     """Write a typed log as Parquet, whole or not at all."""
     text = [column for column, kind in ticket_log.COLUMNS.items() if kind == ticket_log.TEXT]
-    _write_whole(
-        path,
-        # Statistics and dictionaries of times cost a third of the writing and are never read.
-        lambda temporary: pyarrow.parquet.write_table(table, temporary, use_dictionary=text, write_statistics=False),
-    )
+    # Statistics and dictionaries of times cost a third of the writing and are never read.
+    options = {"use_dictionary": text, "write_statistics": False, "write_page_checksum": True}
+    _write_whole(path, lambda temporary: pyarrow.parquet.write_table(table, temporary, **options))
 
 
 def _write_whole(path: Path, write) -> None:
@@ -120,6 +147,8 @@ def _write_whole(path: Path, write) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         raise SourceError(f"{path}: cannot be written ({error.strerror or error}); free space or mend rights") from None

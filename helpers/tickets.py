@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet
 
 from helpers.exceptions import ParameterError, SourceError
 from helpers.ticket_log import COLUMNS
-from helpers.ticket_sources import cached_log
+from helpers.ticket_sources import read_columns
 
 TARGET_COLUMNS = ("sys_updated_at", "closed_at")
 CHOSEN_SEED = 1  # what seed 0 stands for in a run by hand
@@ -80,14 +79,13 @@ def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...]
     unknown = [column for column in columns if column not in COLUMNS]
     if unknown:
         raise ParameterError(f"column {unknown[0]!r} is not in the log's layout; choose from {', '.join(COLUMNS)}")
-    log = cached_log(source)
-    # Dictionary-encoded text becomes categories, whose labels are stored once.
-    table = pyarrow.parquet.read_table(log.path, columns=list(columns), partitioning=None)
+    log, table = read_columns(source, list(columns))
     closed = pc.and_(*(pc.is_valid(table[column]) for column in TARGET_COLUMNS))
     rows = np.flatnonzero(closed.to_numpy())
     if not len(rows):
         raise SourceError(f"{log.source}: none of its {len(table):,} events is of a closed ticket; nothing to evaluate")
     drawn, notes = _draw(rows, batch_size, seed)
+    # Dictionary-encoded text becomes categories, whose labels are stored once.
     return TicketBatch(
         events=table.take(pa.array(drawn)).to_pandas().set_index(pd.Index(drawn, name="row")),
         source=log.source,

@@ -1,5 +1,7 @@
 """A trial as Bokeh charts: the distribution of its errors, and predicted against actual by priority."""
 
+import os
+
 from bokeh.io import output_notebook
 from bokeh.layouts import column
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
@@ -7,7 +9,6 @@ from bokeh.models.layouts import Column
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
-from helpers.run_context import current
 from helpers.trial_tables import by_priority_table
 
 BLUE, ORANGE = "#1f77b4", "#c2570c"  # told apart in grey and by the colour-blind; both on white at 4.5 : 1 or more
@@ -15,11 +16,12 @@ SECONDS_IN_A_DAY = 86400.0
 
 
 def show_in_notebook() -> None:
-    """Load BokehJS into the notebook: from this machine by hand, so that charts show offline too.
+    """Load BokehJS into the notebook: in JupyterLab from this machine, so that charts show offline too.
 
-    A headless run leaves it out of the notebook, 0.9 MB, and puts it into the HTML instead.
+    Elsewhere it is left out of the notebook, 0.9 MB; a headless run puts it into the HTML instead.
     """
-    resources = Resources(mode="cdn") if current().run else Resources(mode="inline", components=["bokeh"])
+    in_jupyter = "JPY_SESSION_NAME" in os.environ
+    resources = Resources(mode="inline", components=["bokeh"]) if in_jupyter else Resources(mode="cdn")
     output_notebook(resources, hide_banner=True)
 
 
@@ -81,13 +83,13 @@ def priority_chart(trial: dict) -> figure:
         toolbar_location=None,
     )
     # A logarithmic axis has no 0, and many tickets are closed in the minute of their last update.
-    for name in ("q5", "q25", "q50"):
-        source.data[name] = table[name].clip(lower=0.5)
-    chart.hbar(y="priority", left="q5", right="q95", height=0.08, source=source, color=BLUE)
-    chart.hbar(y="priority", left="q25", right="q75", height=0.32, source=source, color=BLUE, legend_label="actual")
-    chart.scatter(x="q50", y="priority", size=9, source=source, color="white", line_color=BLUE)
+    for name in ("q5", "q25", "q50", "q75", "q95", "predicted"):
+        source.data[f"x_{name}"] = table[name].clip(lower=0.5)
+    chart.hbar(y="priority", left="x_q5", right="x_q95", height=0.08, source=source, color=BLUE)
+    chart.hbar(y="priority", left="x_q25", right="x_q75", height=0.32, source=source, color=BLUE, legend_label="actual")
+    chart.scatter(x="x_q50", y="priority", size=9, source=source, color="white", line_color=BLUE)
     chart.scatter(
-        x="predicted", y="priority", size=13, marker="diamond", source=source, color=ORANGE, legend_label="predicted"
+        x="x_predicted", y="priority", size=13, marker="diamond", source=source, color=ORANGE, legend_label="predicted"
     )
     tips = [
         ("tickets", "@tickets{0,0}"),

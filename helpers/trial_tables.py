@@ -29,6 +29,8 @@ def metrics_table(trial: dict) -> pd.DataFrame:
         "MSE": (f"{mse:.4g} s²", f"({_hours(mse**0.5)})²", "mean squared error; far misses rule it"),
         "R2": (f"{r2:.4f}", f"{r2:.1%}", "variance explained; below 0, the mean is better"),
     }
+    if np.isnan(r2):
+        rows["R2"] = ("-", "-", "not defined for a single event")
     return pd.DataFrame.from_dict(rows, orient="index", columns=["value", "reads_as", "meaning"]).rename_axis("metric")
 
 
@@ -42,7 +44,7 @@ def by_priority_table(trial: dict) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of shape (n_priorities, 7)
+    DataFrame of shape (n_priorities, 8)
         Indexed by priority: `tickets` (number of events), `predicted`, the mean absolute error `MAE`, and of the
         actual times to close the 5 %, 25 %, 50 %, 75 % and 95 % quantiles, in hours.
     """

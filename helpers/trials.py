@@ -60,15 +60,20 @@ class TrialStore:
     def __init__(self, url: str = ""):
         url = reveal(url or os.environ.get("DAYBOOK_STORE") or str(home() / "trials.sqlite"))
         try:
-            self.url = sa.make_url(url if "://" in url else f"sqlite:///{os.path.expanduser(url)}")
+            is_url = "://" in url
+            self.url = sa.make_url(url) if is_url else sa.URL.create("sqlite", database=os.path.expanduser(url))
         except (sa.exc.ArgumentError, ValueError):
             raise StoreError(f"store {mask(url)!r} is no URL; give postgresql+psycopg://… or a SQLite path") from None
         self.dialect = self.url.get_backend_name()
         if self.dialect not in _INSERT:
             raise StoreError(f"store {self}: {self.dialect} is not supported; give sqlite or postgresql+psycopg")
+        if "@" in (self.url.host or ""):
+            raise StoreError(f"store {mask(url)!r} has an @ too many; write one in a user or a password as %40")
+        if self.dialect == "sqlite" and (not self.url.database or self.url.database.startswith((":memory:", "file:"))):
+            raise StoreError(f"store {self} is no file that keeps trials; give the path of one")
 
     def __str__(self) -> str:
-        return self.url.render_as_string(hide_password=True)
+        return mask(self.url.render_as_string(hide_password=True))
 
     def __repr__(self) -> str:
         # An absolute path says more of the machine than of the store.
@@ -99,8 +104,10 @@ class TrialStore:
         refuse_nan(document)
         row = {fact: document[fact] for fact in _FACTS}
         row |= {"num_obs": document["data"]["num_obs"], "document": json.dumps(document, allow_nan=False)}
+        insert = _INSERT[self.dialect](_trials).values(row).on_conflict_do_nothing()
         with self._errors(), self._prepared_engine.begin() as connection:
-            return connection.execute(_INSERT[self.dialect](_trials).values(row).on_conflict_do_nothing()).rowcount == 1
+            # Without the option psycopg's count is lost, and says -1.
+            return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount == 1
 
     def documents(self, last: int | None = None) -> list[dict]:
         """The trials' documents, newest first, at most `last` of them; none where there is no store yet."""
@@ -128,6 +135,7 @@ class TrialStore:
         """
         import pandas as pd
 
+        metrics = ["MAE", "MedAE", "MSE", "R2"]
         rows = [
             {
                 **{f: d[f] for f in _FACTS},
@@ -137,9 +145,10 @@ class TrialStore:
             }
             for d in self.documents(last)
         ]
-        table = pd.DataFrame(rows, columns=[*_FACTS, "seed", "num_obs", "MAE", "MedAE", "MSE", "R2"]).set_index("id")
-        times = ["scheduled_at", "started_at", "finished_at"]
-        table[times] = table[times].apply(lambda column: pd.to_datetime(column, format="ISO8601", utc=True))
+        table = pd.DataFrame(rows, columns=[*_FACTS, "seed", "num_obs", *metrics]).set_index("id")
+        table[metrics] = table[metrics].astype(float)
+        for time in ("scheduled_at", "started_at", "finished_at"):
+            table[time] = pd.to_datetime(table[time], format="ISO8601", utc=True)
         return table
 
     @cached_property
@@ -172,7 +181,7 @@ class TrialStore:
         return self._engine
 
     def _file_exists(self) -> bool:
-        return bool(self.url.database) and os.path.exists(self.url.database)
+        return os.path.exists(self.url.database)
 
     def _check_version(self, connection: sa.Connection) -> None:
         version = connection.scalar(sa.select(sa.func.max(_schema.c.version)))
@@ -215,7 +224,8 @@ class _StoreErrors:
 
     def __exit__(self, kind, error, trace) -> None:
         if isinstance(error, sa.exc.SQLAlchemyError):
-            reason = mask(str(getattr(error, "orig", None) or error).strip().splitlines()[0])
+            cause = getattr(error, "orig", None) or error
+            reason = mask((str(cause).strip() or type(cause).__name__).splitlines()[0])
             raise StoreError(f"store {self.store}: {reason}; nothing was written by this call") from None
 
 

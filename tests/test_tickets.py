@@ -1,0 +1,276 @@
+"""Batches of closed tickets, the seeds that reproduce them, and the target."""
+
+import io
+import zipfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from helpers import ticket_sample, ticket_sources
+from helpers.exceptions import ParameterError, SourceError
+from helpers.ticket_log import COLUMNS, read_log
+from helpers.tickets import CHOSEN_SEED, choose_seed, draw_batch, time_to_close
+
+TEXT = ticket_sample.make_log(40)
+N_EVENTS = 276  # of the first 40 incidents
+
+
+def as_csv(table: pa.Table) -> bytes:
+    """A log of text as CSV."""
+    buffer = io.BytesIO()
+    pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(quoting_style="none", quoting_header="none"))
+    return buffer.getvalue()
+
+
+def with_open_tickets(rows: list[int], column: str = "closed_at") -> pa.Table:
+    """The log with `?` for the time in these rows, counted from 0."""
+    values = TEXT[column].to_pylist()
+    for row in rows:
+        values[row] = "?"
+    return TEXT.set_column(TEXT.schema.get_field_index(column), column, pa.array(values))
+
+
+@pytest.fixture
+def source(tmp_path) -> str:
+    """The log in a CSV."""
+    (tmp_path / "log.csv").write_bytes(as_csv(TEXT))
+    return str(tmp_path / "log.csv")
+
+
+@pytest.fixture
+def closed_in_part(tmp_path) -> str:
+    """The log with two events of open tickets and one without its update's time, rows 0, 1 and 275."""
+    table = with_open_tickets([0, 1])
+    place = table.schema.get_field_index("sys_updated_at")
+    table = table.set_column(place, "sys_updated_at", with_open_tickets([275], "sys_updated_at")["sys_updated_at"])
+    (tmp_path / "open.csv").write_bytes(as_csv(table))
+    return str(tmp_path / "open.csv")
+
+
+# The draw
+
+
+def test_batch_is_rows_of_the_log(source):
+    """A batch holds rows of the log in the log's order, named by their place, with the columns asked for alone."""
+    batch = draw_batch(source, batch_size=50, seed=7)
+    log = read_log(Path(source)).select(["priority", "sys_updated_at", "closed_at"]).to_pandas()
+    assert len(batch.events) == 50
+    assert batch.events.index.is_monotonic_increasing
+    assert batch.events.index.is_unique
+    assert batch.events.index.name == "row"
+    pd.testing.assert_frame_equal(batch.events, log.loc[batch.events.index], check_names=False)
+
+
+def test_batch_says_where_it_comes_from(source):
+    """Source, digest, seed and the numbers of events are those of the draw."""
+    batch = draw_batch(source, batch_size=50, seed=7)
+    log = ticket_sources.cached_log(source)
+    assert (batch.source, batch.source_sha256, batch.seed) == (source, log.sha256, 7)
+    assert (batch.num_available, batch.num_left_out, batch.notes) == (N_EVENTS, 0, [])
+
+
+def test_same_seed_draws_the_same_batch(source):
+    """A seed draws one batch again and again, another seed draws another one."""
+    first = draw_batch(source, batch_size=50, seed=7).events
+    pd.testing.assert_frame_equal(draw_batch(source, batch_size=50, seed=7).events, first)
+    assert not draw_batch(source, batch_size=50, seed=8).events.index.equals(first.index)
+
+
+def test_draw_of_a_seed_is_fixed():
+    """Seed 1 draws these rows of the sample for as long as numpy keeps its streams, so that old trials reproduce."""
+    # numpy's own example of the draw: default_rng(1).choice(28_448, 3, replace=False, shuffle=False), sorted.
+    expected = sorted(np.random.Generator(np.random.PCG64(1)).choice(28_448, 3, replace=False, shuffle=False))
+    assert draw_batch("sample", batch_size=3, seed=1).events.index.tolist() == expected
+
+
+def test_events_are_drawn_alike_often(source):
+    """Over 400 seeds each event is drawn as often as chance has it: no event twice, none preferred."""
+    n_seeds, size = 400, 46
+    drawn = np.zeros(N_EVENTS)
+    for seed in range(1, n_seeds + 1):
+        rows = draw_batch(source, batch_size=size, seed=seed, columns=()).events.index
+        assert len(set(rows)) == size
+        drawn[rows] += 1
+    share = size / N_EVENTS  # 1/6: 66.7 draws an event
+    chi_square = ((drawn - n_seeds * share) ** 2 / (n_seeds * share * (1 - share))).sum()
+    # The variance of one draw without replacement is as above; the sum has mean 276 and a deviation of 23.5.
+    assert 276 - 4 * 23.5 < chi_square < 276 + 4 * 23.5
+
+
+def test_batch_of_everything(source):
+    """A batch size of 0, and one of the log's size, takes every event without a note."""
+    for size in (0, N_EVENTS):
+        batch = draw_batch(source, batch_size=size, seed=1)
+        assert batch.events.index.tolist() == list(range(N_EVENTS))
+        assert batch.notes == []
+
+
+def test_batch_larger_than_the_log_is_noted(source):
+    """A batch size beyond the log takes every event, and a note says so."""
+    batch = draw_batch(source, batch_size=1000, seed=1)
+    assert len(batch.events) == N_EVENTS
+    assert batch.notes == ["batch_size 1,000 is larger than the log: all 276 events were scored"]
+
+
+def test_events_of_open_tickets_are_left_out(closed_in_part):
+    """Events without a close or an update are counted, and never drawn, whatever the batch size."""
+    everything = draw_batch(closed_in_part, batch_size=0, seed=1)
+    assert (everything.num_available, everything.num_left_out) == (N_EVENTS - 3, 3)
+    assert everything.events.index.tolist() == list(range(2, 275))
+    assert len(draw_batch(closed_in_part, batch_size=N_EVENTS, seed=1).notes) == 1
+    for seed in range(1, 20):
+        events = draw_batch(closed_in_part, batch_size=200, seed=seed).events
+        assert not events.index.intersection([0, 1, 275]).size
+        assert events.notna().all(axis=None)
+
+
+def test_log_of_open_tickets_is_refused(tmp_path):
+    """A log without any closed ticket has nothing to evaluate."""
+    path = tmp_path / "open.csv"
+    path.write_bytes(as_csv(with_open_tickets(list(range(N_EVENTS)))))
+    with pytest.raises(SourceError, match="open.csv: none of its 276 events is of a closed ticket; nothing to eval"):
+        draw_batch(str(path), batch_size=10, seed=1)
+
+
+def test_batch_does_not_depend_on_how_the_log_is_stored(source, tmp_path):
+    """CSV, zip and Parquet of one log, typed or text, in one row group or many, give the same events."""
+    columns = ("priority", "caller_id", "active", "sys_mod_count", "resolved_at")
+    expected = draw_batch(source, batch_size=60, seed=3, columns=columns).events
+    with zipfile.ZipFile(tmp_path / "log.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(source, "log.csv")
+    pa.parquet.write_table(TEXT, tmp_path / "text.parquet", row_group_size=37)
+    typed = read_log(Path(source))
+    pa.parquet.write_table(typed, tmp_path / "typed.parquet")
+    typed.to_pandas().to_parquet(tmp_path / "pandas.parquet", row_group_size=100)
+    for name in ("log.zip", "text.parquet", "typed.parquet", "pandas.parquet"):
+        events = draw_batch(str(tmp_path / name), batch_size=60, seed=3, columns=columns).events
+        pd.testing.assert_frame_equal(events, expected)
+
+
+def test_batch_does_not_depend_on_the_row_groups_of_the_cache(source):
+    """A log too large for one row group in the cache gives the same events, though its labels come in pieces."""
+    expected = draw_batch(source, batch_size=60, seed=3, columns=("caller_id",)).events
+    log = ticket_sources.cached_log(source)
+    pa.parquet.write_table(pa.parquet.read_table(log.path), log.path, row_group_size=50)
+    assert pa.parquet.read_metadata(log.path).num_row_groups == 6
+    pd.testing.assert_frame_equal(draw_batch(source, batch_size=60, seed=3, columns=("caller_id",)).events, expected)
+
+
+def test_damaged_cache_does_not_stop_a_draw(source):
+    """A batch is drawn as before after the cached file was cut."""
+    expected = draw_batch(source, batch_size=60, seed=3).events
+    path = ticket_sources.cached_log(source).path
+    path.write_bytes(path.read_bytes()[:3000])
+    pd.testing.assert_frame_equal(draw_batch(source, batch_size=60, seed=3).events, expected)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": -1}, "batch_size is -1; give the number of events, or 0 for all of them"),
+        ({"seed": -1}, "seed is -1; give a whole number of at least 1"),
+        ({"seed": 0}, "seed is 0; give a whole number of at least 1"),
+        ({"columns": ("prority",)}, "column 'prority' is not in the log's layout; choose from number, incident_state"),
+    ],
+)
+def test_bad_parameters_are_refused_before_the_source_is_read(arguments, message):
+    """What can be known to be wrong is said at once, in one line, though the source is wrong as well."""
+    with pytest.raises(ParameterError) as caught:
+        draw_batch("absent.csv", **({"batch_size": 10, "seed": 1} | arguments))
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_columns_can_be_drawn(source):
+    """Every column of the layout can be asked for, the target's once more, and comes in the order asked for."""
+    events = draw_batch(source, batch_size=5, seed=1, columns=tuple(COLUMNS)).events
+    assert events.columns.tolist() == list(COLUMNS)
+
+
+# The target
+
+
+def test_time_to_close_by_hand():
+    """The target is the seconds from the update to the close, also over midnight, a month's end and a leap day."""
+    events = pd.DataFrame(
+        {
+            "sys_updated_at": pd.to_datetime(["2016-02-28 23:59", "2016-03-01 10:00", "2016-02-29 00:00"], utc=True),
+            "closed_at": pd.to_datetime(["2016-03-01 00:00", "2016-03-01 10:00", "2017-02-28 00:00"], utc=True),
+        },
+        index=[7, 3, 5],
+    )
+    target = time_to_close(events)
+    # One minute and the leap day; nothing; a year of 365 days.
+    assert target.to_dict() == {7: 86_460.0, 3: 0.0, 5: 31_536_000.0}
+    assert (target.name, target.dtype) == ("time_to_close", "float64")
+
+
+def test_time_to_close_of_the_real_log(real_log):
+    """The published log's target has its published mean and quantiles, in seconds, and no left out event."""
+    batch = draw_batch(str(real_log), batch_size=0, seed=1)
+    assert (batch.num_available, batch.num_left_out) == (141_712, 0)
+    target = time_to_close(batch.events)
+    assert target.mean() == pytest.approx(910_731.9, abs=0.05)
+    quantiles = target.quantile([0, 0.05, 0.25, 0.5, 0.75, 0.99, 1])
+    assert quantiles.tolist() == [0, 0, 433_080, 450_840, 954_780, pytest.approx(8_644_740, abs=30), 29_486_100]
+
+
+# Seeds
+
+
+def test_seed_by_hand_is_fixed():
+    """Without a scheduled time 0 stands for one seed, which draws."""
+    assert choose_seed(0) == choose_seed(0, None) == choose_seed(0, "") == CHOSEN_SEED >= 1
+
+
+@pytest.mark.parametrize("seed", [1, 42, 2**32 - 1])
+def test_given_seed_is_kept(seed):
+    """A seed other than 0 is kept, by hand and at a scheduled time."""
+    assert choose_seed(seed) == choose_seed(seed, "2026-03-01T10:00:00Z") == seed
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seed_out_of_bounds_is_refused(seed):
+    """A seed below 0 or beyond 32 bits is refused."""
+    with pytest.raises(ParameterError, match=f"seed is {seed}; give 0 to have one chosen, or a whole number from 1 to"):
+        choose_seed(seed)
+
+
+def test_scheduled_times_have_seeds_of_their_own():
+    """A schedule of every minute has another seed at each tick of a week, all within the bounds."""
+    ticks = [datetime(2026, 3, 1) + timedelta(minutes=minute) for minute in range(7 * 24 * 60)]
+    seeds = {choose_seed(0, f"{tick.isoformat()}Z") for tick in ticks}
+    # 10,080 of 2**32 collide once in 85 weeks.
+    assert len(seeds) == len(ticks)
+    assert min(seeds) >= 1
+    assert max(seeds) < 2**32
+
+
+@pytest.mark.parametrize(
+    "notation",
+    [
+        "2026-03-01T10:00:00+00:00",
+        "2026-03-01T10:00:00.000000Z",
+        "2026-03-01 10:00:00+00:00",
+        "2026-03-01T11:00:00+01:00",
+        "2026-03-01T05:00:00-05:00",
+        "2026-03-02T00:00:00+14:00",
+    ],
+)
+def test_tick_has_one_seed_in_every_notation(notation):
+    """One instant has one seed, whatever its offset, so that a retry on a worker elsewhere draws the same batch."""
+    assert choose_seed(0, notation) == choose_seed(0, "2026-03-01T10:00:00Z")
+
+
+def test_seed_of_a_tick_never_changes():
+    """The seed of a time is a fixed function of it, so that a trial can be repeated years later."""
+    # SeedSequence of the microseconds since 1970 is stable by numpy's own promise.
+    microseconds = 1_772_359_200 * 10**6  # date -u -d 2026-03-01T10:00:00Z +%s
+    expected = int(np.random.SeedSequence(microseconds).generate_state(1)[0])
+    assert choose_seed(0, "2026-03-01T10:00:00Z") == expected
