@@ -280,6 +280,8 @@ def _reached(address: str, options: dict, security=None) -> Compute:
         )
     except (OSError, ValueError, TypeError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        # Dask tells the address without its scheme, where a password is not recognised.
+        reason = reason.replace(reveal(address).partition("://")[2], mask(address).partition("://")[2])
         raise ClusterError(f"no Dask scheduler answers at {mask(address)} ({reason}); start it or correct it") from None
     return Compute(mask(address), client=client)
 

@@ -149,7 +149,7 @@ def _execute_in(
 
 
 def _cancelled_by(interrupt: KeyboardInterrupt) -> str:
-    return f"cancelled by {interrupt or 'Ctrl-C'}"
+    return f"cancelled by {str(interrupt) or 'Ctrl-C'}"
 
 
 def _outcome(record: runs.RunRecord, state: str, error: str | None = None) -> Outcome:

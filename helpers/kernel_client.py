@@ -165,7 +165,13 @@ class _Client(PapermillNotebookClient):
     """Stops at the run's deadline and at a cell that ended the interpreter."""
 
     def __init__(
-        self, manager: _Manager, deadline: Deadline, environment: dict, on_executed: Callable, run_log: TextIO, **options
+        self,
+        manager: _Manager,
+        deadline: Deadline,
+        environment: dict,
+        on_executed: Callable,
+        run_log: TextIO,
+        **options,
     ):
         super().__init__(manager, **options)
         self.environment = environment
@@ -181,8 +187,10 @@ class _Client(PapermillNotebookClient):
     def execute(self):
         """Execute the notebook; papermill's own asks the kernel for its name at the end, which is no proof of life."""
         self.reset_execution_trackers()
+        # What its cluster's workers and the programs that it calls write belongs to the log too, not to the terminal.
+        started_with = {"env": self.environment, "stdout": self.run_log, "stderr": self.run_log}
         try:
-            with tempfile.TemporaryDirectory(prefix="daybook-") as self.sockets, self.setup_kernel(env=self.environment):
+            with tempfile.TemporaryDirectory(prefix="daybook-") as self.sockets, self.setup_kernel(**started_with):
                 self.papermill_execute_cells()
                 if not any(cell.metadata.papermill.exception for cell in self.nb.cells):
                     self.ask_marker()

@@ -119,7 +119,9 @@ class SkopsModel:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ModelError(f"model {self.name!r} cannot predict these events: {reason}") from None
         if predicted.shape != (len(events),):
-            raise ModelError(f"model {self.name!r} predicts shape {predicted.shape} for {len(events)} events, not one each")
+            raise ModelError(
+                f"model {self.name!r} predicts shape {predicted.shape} for {len(events)} events, not one each"
+            )
         if num_bad := int((~np.isfinite(predicted)).sum()):
             raise ModelError(f"model {self.name!r} predicts NaN or infinity for {num_bad} of {len(events)} events")
         return pd.Series(predicted, index=events.index, name="predicted")

@@ -41,8 +41,8 @@ _SCRIPT_END = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 # The lab template without MathJax, require.js and Mermaid. Frames have the policy of the page around them.
 _TEMPLATE = """{% extends "index.html.j2" %}
 {% block html_head_js %}<meta http-equiv="Content-Security-Policy" content="default-src 'none';
- script-src 'nonce-NONCE'; style-src 'unsafe-inline'; img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
->{% endblock %}
+ script-src 'nonce-NONCE'; style-src 'unsafe-inline'; img-src data:; font-src data:;
+ base-uri 'none'; form-action 'none'">{% endblock %}
 {% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_js_mermaidjs %}{% endblock %}"""
 # The frame tells its height, which nobody outside can measure.
@@ -81,7 +81,8 @@ def write_html(notebook: NotebookNode, path: Path, run: dict) -> None:
     exporter.register_filter("clean_html", bleach.Cleaner(ALLOWED_TAGS.split(), _is_allowed, PROTOCOLS).clean)
     # As nbconvert names the page by the notebook's metadata, and its own default is "Notebook".
     body, _ = exporter.from_notebook_node(
-        _with_placeholders(notebook, run, nonce, inserts), resources={"metadata": {"name": f"{path.stem}: {run['run']}"}}
+        _with_placeholders(notebook, run, nonce, inserts),
+        resources={"metadata": {"name": f"{path.stem}: {run['run']}"}},
     )
     for placeholder, html in inserts.items():
         body = body.replace(placeholder, html, 1)

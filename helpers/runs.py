@@ -125,6 +125,8 @@ def read(folder: Path) -> dict:
     try:
         facts |= json.loads((folder / "run.json").read_text())
     except (OSError, ValueError, TypeError) as error:
+        if folder.name.endswith(PART) and _final(folder).exists():
+            return read(_final(folder))  # it has finished since its folder was found
         facts |= {"state": "crashed", "error": f"run.json cannot be read ({type(error).__name__})"}
     facts["folder"] = str(folder)
     if folder.name.endswith(PART) and not _is_held(folder):
@@ -176,25 +178,33 @@ def _folders() -> Iterator[Path]:
     return (home() / name for name in names)
 
 
+def _final(folder: Path) -> Path:
+    return folder.with_name(folder.name.removesuffix(PART))
+
+
 def _run_lock(folder: Path) -> FileLock:
     return FileLock(folder / "run.lock")
 
 
 def _free_lock(folder: Path) -> FileLock | None:
     """The lock of a run whose process is gone, now held by this one; None while the run is going, or has finished."""
-    # Opening the lock would make its folder again, if the run finished in the meantime and gave it another name.
     if not (folder / "run.lock").exists():
         return None
     lock = _run_lock(folder)
     with contextlib.suppress(Timeout, OSError):
         lock.acquire(timeout=0)
-        return lock
+        if not _final(folder).exists():
+            return lock
+        # The run has finished in the meantime, and opening its lock has made the folder again.
+        (folder / "run.lock").unlink(missing_ok=True)
+        lock.release()
+        folder.rmdir()
     return None
 
 
 def _closed(folder: Path, lock: FileLock) -> Path:
     """The folder under its final name; the lock is held until then, so that nobody takes the run for a crashed one."""
-    final = folder.rename(folder.with_name(folder.name.removesuffix(PART)))
+    final = folder.rename(_final(folder))
     (final / "run.lock").unlink(missing_ok=True)
     lock.release()
     return final

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from helpers import ticket_log_repair
+from helpers import ticket_log_values
 from helpers.exceptions import SourceError
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
@@ -115,16 +115,14 @@ def _unzip(path: Path, name: str) -> tuple[pa.Buffer, str]:
         with zipfile.ZipFile(path) as archive:
             member = _csv_member(archive, name)
             with archive.open(member) as file:
-                # The size in the header may lie: what counts is what comes out.
-                content = file.read(MAX_EXPANDED_BYTES + 1)
+                # Without a number zipfile expands up to 2 GB at once. If the header lies, the CRC does not match.
+                content = file.read(member.file_size)
     except (RuntimeError, NotImplementedError) as error:
         raise SourceError(f"{name}: the zip cannot be read ({error}); zip it again, without a password") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
         # ValueError: a name that is not the UTF-8 that its flag promises, or an offset outside the file.
         reason = str(error) or "it ends too early"
         raise SourceError(f"{name}: damaged or truncated zip ({reason}); download or copy it again") from None
-    if len(content) > MAX_EXPANDED_BYTES:
-        raise _too_large(name, member.filename)
     return pa.py_buffer(content), member.filename
 
 
@@ -145,30 +143,32 @@ def _csv_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
         # bzip2 and LZMA are expanded without a limit, 4 kB at once to 4 MB and more.
         raise NotImplementedError("it is not compressed by deflate")
     if csvs[0].file_size > MAX_EXPANDED_BYTES:
-        raise _too_large(name, csvs[0].filename)
+        what = f"{csvs[0].filename} expands to more than {MAX_EXPANDED_BYTES:,} bytes"
+        raise SourceError(f"{name}: {what}; set DAYBOOK_MAX_EXPANDED_BYTES to allow it")
     return csvs[0]
-
-
-def _too_large(name: str, member: str) -> SourceError:
-    limit = f"{MAX_EXPANDED_BYTES:,} bytes"
-    return SourceError(f"{name}: {member} expands to more than {limit}; set DAYBOOK_MAX_EXPANDED_BYTES to allow it")
 
 
 def _read_csv(content: pa.Buffer, name: str) -> pa.Table:
     """Parse CSV text: first at full speed, then, on any surprise, by the slower way that explains itself."""
     header, delimiter, rows = _split_header(content, name)
     # Each distinct text is then converted once: pyarrow itself would read 31/4/2016 as 1/5/2016, and 0x10 as 16.
-    as_text = pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, TEXT), include_columns=list(COLUMNS))
+    as_text = pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(COLUMNS, TEXT),
+        include_columns=list(COLUMNS),
+        null_values=list(ticket_log_values.MISSING),
+        strings_can_be_null=True,
+    )
     try:
         table = pyarrow.csv.read_csv(
             io.BytesIO(rows),
-            read_options=pyarrow.csv.ReadOptions(column_names=header),
+            # Larger blocks than its 1 MB: fewer dictionaries to make into one.
+            read_options=pyarrow.csv.ReadOptions(column_names=header, block_size=1 << 22),
             parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False),
             convert_options=as_text,
         )
     except pa.ArrowInvalid:
-        table = ticket_log_repair.parse_text(rows, header, delimiter, list(COLUMNS), name)
-    return _with_schema(ticket_log_repair.convert_columns(table, COLUMNS, name))
+        table = ticket_log_values.parse_text(rows, header, delimiter, list(COLUMNS), name)
+    return _with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
 
 
 def _split_header(content: pa.Buffer, name: str) -> tuple[list[str], str, pa.Buffer]:
@@ -207,10 +207,13 @@ def _read_parquet(path: Path, name: str) -> pa.Table:
         check_columns(file.schema_arrow.names, name)
         table = file.read(columns=list(COLUMNS))
         table.validate(full=True)
+        # Categories come in the writer's order; encoded anew they come in the log's, as from a CSV.
+        plain = [field.with_type(getattr(field.type, "value_type", field.type)) for field in table.schema]
+        table = table.cast(pa.schema(plain))
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{name}: damaged or truncated Parquet file ({reason}); write or copy it again") from None
-    return _with_schema(ticket_log_repair.convert_columns(table, COLUMNS, name))
+    return _with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
 
 
 def _with_schema(table: pa.Table) -> pa.Table:

@@ -214,7 +214,8 @@ def _arrivals(rng: np.random.Generator) -> np.ndarray:
 
 def _cells(rng: np.random.Generator) -> np.ndarray:
     """Draw impact, urgency and priority at first, and those of the tickets that escalate underway."""
-    first = np.searchsorted(np.cumsum(CELL_SHARES), _spread(rng) * sum(CELL_SHARES))
+    shares = np.cumsum(CELL_SHARES)  # not Python's sum, which since 3.12 ends in another last bit
+    first = np.searchsorted(shares, _spread(rng) * shares[-1])
     escalation = _spread(rng)
     return np.array((first, np.select([escalation < ESCALATED, escalation < 2 * ESCALATED], [0, 2], first)))
 

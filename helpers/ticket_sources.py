@@ -56,7 +56,8 @@ def cached_log(source: str) -> CachedLog:
     Returns
     -------
     CachedLog
-        Its Parquet file has the columns of `ticket_log.COLUMNS` and all events in the log's order.
+        Its Parquet file has the columns of `ticket_log.COLUMNS` and all events in the log's order; its times are in
+        milliseconds, the coarsest unit of Parquet.
 
     Raises
     ------

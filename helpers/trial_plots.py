@@ -9,6 +9,7 @@ from bokeh.models.layouts import Column
 from bokeh.plotting import figure
 from bokeh.resources import Resources
 
+from helpers.run_context import current
 from helpers.trial_tables import by_priority_table
 
 BLUE, ORANGE = "#1f77b4", "#c2570c"  # told apart in grey and by the colour-blind; both on white at 4.5 : 1 or more
@@ -20,8 +21,8 @@ def show_in_notebook() -> None:
 
     Elsewhere it is left out of the notebook, 0.9 MB; a headless run puts it into the HTML instead.
     """
-    in_jupyter = "JPY_SESSION_NAME" in os.environ
-    resources = Resources(mode="inline", components=["bokeh"]) if in_jupyter else Resources(mode="cdn")
+    by_hand_in_jupyter = "JPY_SESSION_NAME" in os.environ and current().run is None
+    resources = Resources(mode="inline", components=["bokeh"]) if by_hand_in_jupyter else Resources(mode="cdn")
     output_notebook(resources, hide_banner=True)
 
 
@@ -84,7 +85,7 @@ def priority_chart(trial: dict) -> figure:
     )
     # A logarithmic axis has no 0, and many tickets are closed in the minute of their last update.
     for name in ("q5", "q25", "q50", "q75", "q95", "predicted"):
-        source.data[f"x_{name}"] = table[name].clip(lower=0.5)
+        source.data[f"x_{name}"] = table[name].clip(lower=0.5).to_numpy()
     chart.hbar(y="priority", left="x_q5", right="x_q95", height=0.08, source=source, color=BLUE)
     chart.hbar(y="priority", left="x_q25", right="x_q75", height=0.32, source=source, color=BLUE, legend_label="actual")
     chart.scatter(x="x_q50", y="priority", size=9, source=source, color="white", line_color=BLUE)

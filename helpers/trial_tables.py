@@ -59,31 +59,27 @@ def by_priority_table(trial: dict) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("priority").round(1)
 
 
-def errors_table(trial: dict, days: tuple[float, ...] = (-60, -20, -5, -1, 0, 1, 5, 20)) -> pd.DataFrame:
-    """How many predictions were how far off: the numbers behind the chart of the errors.
+def errors_table(trial: dict, bins_a_row: int = 6) -> pd.DataFrame:
+    """How many predictions were how far off: the numbers behind the chart of the errors, exact.
 
     Parameters
     ----------
     trial : dict
         A trial's document.
-    days : tuple of float
-        Bounds of the classes, in days of predicted minus actual.
+    bins_a_row : int, default 6
+        How many of the chart's bins are put together in a row.
 
     Returns
     -------
-    DataFrame of shape (len(days) + 1, 2)
-        Indexed by class: `tickets`, the number of events, estimated from the trial's histogram, and their `share`.
+    DataFrame of shape (n_rows, 2)
+        Indexed by the range of predicted minus actual, in days: `tickets`, the number of events, and their `share`.
     """
-    edges = np.array(trial["data"]["errors"]["edges"]) / (24 * SECONDS_IN_AN_HOUR)
-    cumulative = np.concatenate([[0], np.cumsum(trial["data"]["errors"]["counts"])])
-    below = np.concatenate([[0], np.interp(days, edges, cumulative), [cumulative[-1]]])
-    names = [
-        f"below {days[0]:g}",
-        *(f"{a:g} to {b:g}" for a, b in itertools.pairwise(days)),
-        f"above {days[-1]:g}",
-    ]
-    tickets = np.diff(np.round(below)).astype(int)
-    table = pd.DataFrame({"tickets": tickets, "share": tickets / cumulative[-1]}, index=names)
+    counts = trial["data"]["errors"]["counts"]
+    edges = [edge / (24 * SECONDS_IN_AN_HOUR) for edge in trial["data"]["errors"]["edges"]]
+    bounds = [*edges[:-1:bins_a_row], edges[-1]]
+    tickets = np.add.reduceat(counts, np.arange(0, len(counts), bins_a_row))
+    ranges = [f"{low:.1f} to {high:.1f}" for low, high in itertools.pairwise(bounds)]
+    table = pd.DataFrame({"tickets": tickets, "share": tickets / tickets.sum()}, index=ranges)
     return table.rename_axis("predicted - actual, days").round(3)
 
 

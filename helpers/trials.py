@@ -1,5 +1,6 @@
 """The trial store: one document a trial, in a SQLite file or a PostgreSQL database, through SQLAlchemy."""
 
+import contextlib
 import json
 import math
 import os
@@ -164,8 +165,9 @@ class TrialStore:
     def _prepared_engine(self) -> sa.Engine:
         """The engine, with the tables there: made by whoever comes first, while the others wait."""
         if self.dialect == "sqlite" and not self._file_exists():
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not block the writer
+            # Readers then do not block the writer. SQLite does not wait for the lock here: who has it does the same.
+            with contextlib.suppress(sa.exc.OperationalError), self._engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         with self._engine.begin() as connection:
             if not sa.inspect(connection).has_table("trials"):
                 lock = "BEGIN IMMEDIATE" if self.dialect == "sqlite" else "SELECT pg_advisory_xact_lock(20160229)"

@@ -84,7 +84,7 @@ def test_a_child_hands_on_what_it_was_handed(monkeypatch):
 
 
 def test_secrets_with_the_same_masked_text_stay_apart(monkeypatch):
-    """Two URLs of a run that differ in their passwords alone get masked texts of their own, each with its own secret."""
+    """Two URLs of a run that differ in their passwords alone get masked texts, and secrets, of their own."""
     urls = ["https://me:one@host/", "https://me:two@host/", "https://me:one@host/", "https://me:three@host/"]
     secrets = {}
     masked = mask_values(urls, secrets)

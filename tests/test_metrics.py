@@ -1,5 +1,7 @@
 """The metrics against numbers by hand and numpy's formulas, and the shape of the errors."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -42,7 +44,7 @@ def test_score_is_numpys_formula():
 
 
 def test_score_by_symmetry():
-    """A constant miss of one hour is 3600 s by mean and median; the mean as prediction has an R² of 0, the truth of 1."""
+    """A constant miss of one hour is 3600 s by mean and median; predicting the mean has an R² of 0, the truth of 1."""
     assert metrics.score(ACTUAL, ACTUAL + 3600, "mae") == metrics.score(ACTUAL, ACTUAL - 3600, "medae") == 3600
     assert metrics.score(ACTUAL, np.full(4, ACTUAL.mean()), "r2") == 0
     assert metrics.score(ACTUAL, ACTUAL, "r2") == 1
@@ -70,7 +72,7 @@ def test_r2_of_one_event_is_none():
 )
 def test_score_refuses_what_is_no_number(metric_name, actual, predicted):
     """NaN, infinity, different lengths and no events at all are refused by every metric."""
-    with pytest.raises(ValueError, match="NaN|infinity|inconsistent|0 sample"):
+    with pytest.raises(ValueError, match=r"NaN|infinity|inconsistent|0 sample"):
         metrics.score(pd.Series(actual, dtype=float), pd.Series(predicted, dtype=float), metric_name)
 
 
@@ -96,7 +98,7 @@ def test_error_distribution_counts_every_event(n_events):
     assert edges[0] == error.min()
     assert edges[-1] >= error.max()
     # Counted without a histogram: half-open bins, the last one closed.
-    by_hand = [((error >= low) & (error < high)).sum() for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    by_hand = [((error >= low) & (error < high)).sum() for low, high in itertools.pairwise(edges)]
     by_hand[-1] += (error == edges[-1]).sum()
     assert counts == by_hand
 

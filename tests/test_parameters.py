@@ -180,7 +180,9 @@ def test_an_unknown_name_is_refused_with_the_nearest(notebook, name, hint):
         checked(notebook, {name: "1"})
 
 
-@pytest.mark.parametrize("name", ["a=1;import os", "text;x", "text ", "1st", "", "class", "None", "a.b", "text\n", "a-b"])
+@pytest.mark.parametrize(
+    "name", ["a=1;import os", "text;x", "text ", "1st", "", "class", "None", "a.b", "text\n", "a-b"]
+)
 def test_a_name_cannot_carry_code(notebook, name):
     """A name that is no identifier, or a keyword, never gets as far as the notebook's code."""
     with pytest.raises(ParameterError, match="is not a name; give it as -p NAME VALUE") as caught:
@@ -191,7 +193,7 @@ def test_a_name_cannot_carry_code(notebook, name):
 def test_a_required_parameter_is_asked_for(write_nb):
     """A parameter whose default is None must be given, by name."""
     notebook = write_nb([], parameters="day: str = None  # which day\nn: int = 1")
-    with pytest.raises(ParameterError, match="tiny.ipynb needs the parameter 'day'; give it with -p day VALUE"):
+    with pytest.raises(ParameterError, match=r"tiny\.ipynb needs the parameter 'day'; give it with -p day VALUE"):
         checked(notebook, {"n": "2"})
     assert checked(notebook, {"day": "2016-02-29"}) == {"day": "2016-02-29"}
 
@@ -225,13 +227,24 @@ def test_a_line_that_papermill_passes_over_is_refused(write_nb, line):
 @pytest.mark.parametrize("default", ["Path('x')", "1 + 1j + x", '"a#b"', "[x for x in y]"])
 def test_a_default_that_is_no_plain_value_is_refused(write_nb, default):
     """A default that is code cannot be replaced, and is named."""
-    with pytest.raises(ParameterError, match="parameter 'a' has the default .* only plain values can be replaced"):
+    with pytest.raises(ParameterError, match=r"parameter 'a' has the default .* only plain values can be replaced"):
         checked(write_nb([], parameters=f"a = {default}"), {})
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "not json", "{", "{}", "[]", "3", "null", '{"nbformat": 4}', '{"nbformat": 99, "cells": [], "metadata": {}}', b"\xff\xfe"],
+    [
+        "",
+        "not json",
+        "{",
+        "{}",
+        "[]",
+        "3",
+        "null",
+        '{"nbformat": 4}',
+        '{"nbformat": 99, "cells": [], "metadata": {}}',
+        b"\xff\xfe",
+    ],
 )
 def test_what_is_no_notebook_is_refused(tmp_path, content):
     """A file that is no JSON, or JSON that is no notebook, is one line that names the file."""
@@ -242,6 +255,7 @@ def test_what_is_no_notebook_is_refused(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:The specified file")
 def test_a_path_that_is_no_file_is_refused(tmp_path):
     """A path that is not there, or a folder, is one line."""
     for path in (tmp_path / "missing.ipynb", tmp_path):

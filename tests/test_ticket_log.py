@@ -8,9 +8,9 @@ import os
 import random
 import re
 import struct
+import tracemalloc
 import zipfile
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -129,20 +129,21 @@ def test_truncated_zip_is_refused(refused):
 
 
 def test_flipped_bits_never_make_another_log(read, published):
-    """A zip with one bit flipped is refused in one line, or reads equal because the bit does not matter."""
+    """A zip with one bit flipped is refused, or reads equal because the bit does not matter."""
     content = as_zip(("log.csv", as_csv(rows_with()[:30])))
     expected, rng, num_refused = read(content, "log.zip"), random.Random(1), 0
     directory = list(range(content.rindex(b"PK\1\2"), len(content)))
-    for place in [*rng.choices(range(len(content)), k=200), *directory]:
+    for place in [*rng.choices(range(len(content)), k=120), *directory]:
         damaged = bytearray(content)
         damaged[place] ^= 1 << rng.randrange(8)
         try:
-            assert read(bytes(damaged), "log.zip").equals(expected)
-        except SourceError as error:
+            table = read(bytes(damaged), "log.zip")
+        except SourceError:
             num_refused += 1
-            assert "\n" not in str(error)
+        else:
+            assert table.equals(expected)
     # The CSV is all but the 100 bytes of names and headers, and its CRC notices every one of its bits.
-    assert num_refused > 150
+    assert num_refused > 100
 
 
 def test_wrong_checksum_in_a_zip_is_refused(refused):
@@ -183,8 +184,10 @@ def test_zip_without_one_csv_is_refused(refused, members, found):
 
 @pytest.mark.parametrize(
     "member",
-    ["../log.csv", "a/../../log.csv", "/etc/log.csv", "C:\\log.csv", "C:log.csv", "..\\log.csv", "\\\\host\\a.csv"]
-    + [".", "log\n.csv"],
+    [
+        *("../log.csv", "a/../../log.csv", "/etc/log.csv", ".", "log\n.csv"),
+        *("C:\\log.csv", "C:log.csv", "..\\log.csv", "\\\\host\\a.csv"),
+    ],
 )
 def test_unsafe_member_path_is_refused(refused, member):
     """A zip with a path that leaves the folder, or breaks a line of output, is refused though the CSV is fine."""
@@ -192,29 +195,26 @@ def test_unsafe_member_path_is_refused(refused, member):
     assert message == f"member {member!r} has an unsafe path; zip the CSV by its plain name"
 
 
-def test_zip_that_expands_beyond_the_limit_is_refused(refused, monkeypatch):
-    """A CSV larger than the limit is refused by the size in its header, and the message names the remedy."""
+def test_zip_that_expands_beyond_the_limit_is_refused(read, refused, monkeypatch):
+    """A CSV one byte larger than the limit is refused by the size in its header, and the remedy is named."""
     monkeypatch.setattr(ticket_log, "MAX_EXPANDED_BYTES", len(PUBLISHED) - 1)
     message = refused(as_zip(("log.csv", PUBLISHED)), "log.zip")
     assert f"log.csv expands to more than {len(PUBLISHED) - 1:,} bytes" in message
     assert "DAYBOOK_MAX_EXPANDED_BYTES" in message
     monkeypatch.setattr(ticket_log, "MAX_EXPANDED_BYTES", len(PUBLISHED))
-    assert cached_log_of(as_zip(("log.csv", PUBLISHED)), Path(os.environ["DAYBOOK_HOME"])).num_rows == len(SAMPLE)
-
-
-def cached_log_of(content: bytes, folder: Path) -> pa.Table:
-    """What the cache holds of a zip of these bytes."""
-    (folder / "log.zip").write_bytes(content)
-    return pa.parquet.read_table(cached_log(str(folder / "log.zip")).path)
+    assert read(as_zip(("log.csv", PUBLISHED)), "log.zip").num_rows == len(SAMPLE)
 
 
 def test_header_that_lies_about_the_size_is_refused(refused, monkeypatch):
     """A zip whose header understates what comes out is refused, and no more than the limit is ever expanded."""
-    content = bytearray(as_zip(("log.csv", PUBLISHED)))
+    content = bytearray(as_zip(("log.csv", bytes(50_000_000))))
     for header, size in ((b"PK\3\4", 22), (b"PK\1\2", 24)):
         struct.pack_into("<I", content, content.index(header) + size, 1000)  # the uncompressed size
     monkeypatch.setattr(ticket_log, "MAX_EXPANDED_BYTES", 2000)
+    tracemalloc.start()
     assert "damaged or truncated zip" in refused(bytes(content), "log.zip")
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
 
 
 # Files that are no log
@@ -341,6 +341,15 @@ def test_quotes_delimiters_and_line_breaks_inside_a_value_are_kept(read, publish
     assert table.drop_columns("caller_id").equals(published.drop_columns("caller_id"))
 
 
+def test_line_breaks_inside_values_do_not_split_a_large_log(read):
+    """A log of several megabytes is parsed in blocks, and none of them begins inside a value."""
+    place = list(COLUMNS).index("caller_id")
+    rows = [[*row[:place], '"' + "Caller\n" * 200 + '"', *row[place + 1 :]] for row in SAMPLE] * 6
+    table = read(as_csv([list(COLUMNS), *rows]))
+    assert table["caller_id"].unique().to_pylist() == ["Caller\n" * 200]
+    assert len(table) == 6 * len(SAMPLE)
+
+
 def test_quote_that_is_never_closed_is_refused(refused):
     """A quote that swallows the rest of the file is refused at its row."""
     assert "row 5 has 8 fields instead of 36" in refused(as_csv(rows_with("caller_id", '"Caller')))
@@ -408,8 +417,7 @@ def test_dates_that_a_spreadsheet_wrote_are_read(read, published, form):
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
-@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
-@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["no BOM", "BOM"])
+@pytest.mark.parametrize(("quote", "mark"), [("", b""), ("", b"\xef\xbb\xbf"), ('"', b"\xef\xbb\xbf")])
 def test_log_saved_again_by_a_spreadsheet_is_the_same(read, published, separator, end, quote, mark):
     """Delimiter, line ends, quotes, byte order mark, TRUE and FALSE and another form of date change nothing."""
     as_upper = {"true": "TRUE", "false": "FALSE"}
@@ -454,11 +462,10 @@ def test_log_saved_again_by_a_spreadsheet_is_the_same(read, published, separator
         "Februar",
     ],
 )
-@pytest.mark.parametrize("column", ["opened_at", "resolved_at"])
-def test_date_that_is_none_is_refused(refused, column, text):
+def test_date_that_is_none_is_refused(refused, text):
     """What is no date, or could be two, is refused by column, row and value, with the forms that are accepted."""
-    message = refused(as_csv(rows_with(column, text, row=9)))
-    assert message.startswith(f"column {column!r}, row 9: {text!r} is not 31/12/2016 23:59")
+    message = refused(as_csv(rows_with("resolved_at", text, row=9)))
+    assert message.startswith(f"column 'resolved_at', row 9: {text!r} is not 31/12/2016 23:59")
     assert "day first" in message
     assert "2016-12-31" in message
 
@@ -658,6 +665,13 @@ def test_damaged_parquet_is_refused(refused, published):
         assert "damaged or truncated Parquet file" in refused(content[:size], "log.parquet")
     changed = content.replace(b"Caller", b"Galler", 1)
     assert "damaged or truncated Parquet file" in refused(changed, "log.parquet")
+
+
+def test_parquet_text_that_is_not_utf_8_is_refused(refused, published):
+    """Text whose bytes are no text is refused here, and not when a batch is shown."""
+    bytes_alone = pa.array([b"Zo\xeb"] * len(published)).view(pa.string())
+    table = published.set_column(published.schema.get_field_index("vendor"), "vendor", bytes_alone)
+    assert "Invalid UTF8" in refused(as_parquet(table), "log.parquet")
 
 
 # The published log

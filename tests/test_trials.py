@@ -84,7 +84,7 @@ def test_read_gives_a_typed_table(url):
 
 
 def test_read_of_trials_by_hand_of_one_event(url):
-    """Trials that have no scheduled time, no run and no R² are read with the same types, and any number of them kept."""
+    """Trials that have no scheduled time, no run and no R² are read with the same types; any number is kept."""
     for number in range(2):
         document = _document(number, run=None, scheduled_at=None)
         document["data"]["metrics"]["R2"] = None
@@ -188,7 +188,7 @@ def _write_many(url: str, process: int, start) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("exists", [False, True])
 def test_processes_at_once_lose_nothing(url, exists):
-    """Eight processes that write 25 trials each at the same time lose none, whether the store is there already or not."""
+    """Eight processes that write 25 trials each at once lose none, whether the store is there already or not."""
     if exists:
         TrialStore(url).write(DOCUMENT)
     spawn = multiprocessing.get_context("spawn")
@@ -273,7 +273,7 @@ def test_a_wrong_password_is_one_line(postgresql):
     ],
 )
 def test_what_is_no_store_is_refused_at_once(url, message):
-    """Another database, a malformed URL, an @ that hides in a password, and a store in memory are refused in one line."""
+    """Another database, a malformed URL, an @ in a password, and a store in memory are refused in one line."""
     with pytest.raises(StoreError, match=message) as caught:
         TrialStore(url)
     _assert_is_secret(caught, "s3cret", "s3@", "cret")

@@ -1,0 +1,56 @@
+"""The tables of a trial, with numbers by hand."""
+
+from helpers.trial_tables import by_priority_table, errors_table, metrics_table
+
+HOUR, DAY = 3600.0, 86400.0
+TRIAL = {
+    "data": {
+        "metrics": {"MAE": 5400.0, "MedAE": 1800.0, "MSE": 4 * HOUR**2, "R2": -0.125},
+        "errors": {"edges": [-100 * DAY, -10 * DAY, 0.0, 10 * DAY], "counts": [10, 50, 40]},
+        "by_priority": [
+            {
+                "group": "2 - High",
+                "num_obs": 3,
+                "predicted": 24 * HOUR,
+                "mae": HOUR,
+                "actual": [0, 900, HOUR, DAY, 1e6],
+            },
+            {"group": None, "num_obs": 1, "predicted": 180 * HOUR, "mae": 0.0, "actual": [180 * HOUR] * 5},
+        ],
+    }
+}
+
+
+def test_metrics_are_read_in_hours():
+    """Each metric stands beside its unit and, for a reader, in hours or per cent."""
+    table = metrics_table(TRIAL)
+    assert table["value"].to_dict() == {"MAE": "5,400 s", "MedAE": "1,800 s", "MSE": "5.184e+07 s²", "R2": "-0.1250"}
+    assert table["reads_as"].to_dict() == {"MAE": "1.5 h", "MedAE": "0.5 h", "MSE": "(2.0 h)²", "R2": "-12.5%"}
+
+
+def test_an_undefined_metric_is_no_nan():
+    """R² of one event is a dash, and its meaning says why."""
+    scores = TRIAL["data"]["metrics"] | {"R2": None}
+    table = metrics_table({"data": {"metrics": scores}})
+    assert table.loc["R2"].tolist() == ["-", "-", "not defined for a single event"]
+    assert not table.astype(str).apply(lambda column: column.str.contains("nan")).any(axis=None)
+
+
+def test_each_priority_in_hours():
+    """Each priority has its tickets, prediction, error and quantiles in hours; the missing one is named so."""
+    table = by_priority_table(TRIAL)
+    assert table.columns.tolist() == [
+        "tickets", "predicted", "MAE", "actual_5%", "actual_25%", "actual_50%", "actual_75%", "actual_95%",
+    ]  # fmt: skip
+    assert table.index.tolist() == ["2 - High", "missing"]
+    assert table.loc["2 - High"].tolist() == [3, 24.0, 1.0, 0.0, 0.2, 1.0, 24.0, 277.8]  # 900 s are 0.25, to even
+    assert table.loc["missing"].tolist() == [1, 180.0, 0.0] + [180.0] * 5
+    assert by_priority_table({"data": {}}).empty
+
+
+def test_errors_are_counted_by_size():
+    """The chart's bins are put together, two a row here, and none of the tickets is lost or estimated."""
+    table = errors_table(TRIAL, bins_a_row=2)
+    # Bins of 10, 50 and 40 tickets between -100, -10, 0 and 10 days.
+    assert table["tickets"].to_dict() == {"-100.0 to 0.0": 60, "0.0 to 10.0": 40}
+    assert table["share"].tolist() == [0.6, 0.4]
