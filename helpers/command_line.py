@@ -234,6 +234,8 @@ def _in_words(outcome, notebook: Path) -> str:
     took = "" if outcome.seconds is None else f" in {outcome.seconds:.1f} s"
     lines = [f"{outcome.state}{took}" + (f": {outcome.error}" if outcome.error else "")]
     folder = Path(outcome.folder)
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())  # shorter, and still to be copied
     if outcome.trial:
         data = json.loads((folder / "trial.json").read_text())["data"]
         scores = data["metrics"]
