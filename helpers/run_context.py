@@ -58,19 +58,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def provenance(parameters: dict) -> dict:
+def provenance() -> dict:
     """What a trial records of the run that made it. To be called at the start of a flow, in its own process.
-
-    Parameters
-    ----------
-    parameters : dict
-        Of the notebook, as they were used.
 
     Returns
     -------
     dict
-        `run`, `flow_run`, `notebook`, `scheduled_at` (each None where there is none), `parameters`, `started_at`
-        and `versions`.
+        `run`, `flow_run`, `notebook`, `scheduled_at` (each None where there is none), `parameters` (the flow's, as
+        they were used), `started_at` and `versions`.
     """
     from prefect.runtime import flow_run  # 1.3 s of import, paid already where there is a flow
 
@@ -79,7 +74,7 @@ def provenance(parameters: dict) -> dict:
         "run": context.run,
         "flow_run": str(flow_run.id) if flow_run.id else None,
         "notebook": context.notebook,
-        "parameters": mask_values(parameters, {}),
+        "parameters": mask_values(flow_run.parameters, {}),
         "scheduled_at": context.scheduled_at,
         "started_at": now(),
         "versions": {package: version(package) for package in RECORDED_PACKAGES},

@@ -1,4 +1,4 @@
-"""Fixtures: a home of the test's own, the real log where it is there, one Prefect server, tiny notebooks, PostgreSQL."""
+"""Fixtures: a home of the test's own, the real log, one Prefect server, tiny notebooks, a real PostgreSQL."""
 
 import os
 import shutil

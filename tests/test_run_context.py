@@ -60,7 +60,10 @@ def test_provenance_of_a_run(tmp_path, monkeypatch):
     """A trial records the run, its time, the parameters without their secrets, and the versions; as JSON."""
     for name, value in RunContext("run-1", tmp_path, "tiny.ipynb", "2026-01-01T00:00:00+00:00").environment().items():
         monkeypatch.setenv(name, value)
-    found = run_context.provenance({"store": "postgresql://me:s3cret@host/db", "seed": 1})
+    # As Prefect would give them inside a flow.
+    parameters = {"store": "postgresql://me:s3cret@host/db", "seed": 1}
+    monkeypatch.setattr("prefect.runtime.flow_run.parameters", parameters, raising=False)
+    found = run_context.provenance()
     assert found.pop("started_at") <= run_context.now()
     assert found.pop("versions") == {name: version(name) for name in run_context.RECORDED_PACKAGES}
     assert found == {
@@ -76,5 +79,5 @@ def test_provenance_of_a_run(tmp_path, monkeypatch):
 def test_provenance_by_hand(monkeypatch):
     """By hand a trial has no run, no notebook and no schedule."""
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    found = run_context.provenance({})
+    found = run_context.provenance()
     assert [found[name] for name in ("run", "flow_run", "notebook", "scheduled_at")] == [None] * 4
