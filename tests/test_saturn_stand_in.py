@@ -64,6 +64,11 @@ def test_computes_in_worker_processes_of_the_size_asked_for(saturn):
     assert {address.ip for address in listening_addresses()} == {"127.0.0.1"}
 
 
+def started(begun: float) -> list[psutil.Process]:
+    """Processes that this one has started since; other tests' servers may be among its children too."""
+    return [process for process in psutil.Process().children() if process.create_time() >= begun]
+
+
 def listening_addresses():
     """Where this process and those that it has started accept connections."""
     processes = [psutil.Process(), *psutil.Process().children(recursive=True)]
@@ -117,8 +122,9 @@ def test_existing_cluster_is_used_again(saturn, caplog):
 @pytest.mark.slow
 def test_close_ends_every_process(saturn):
     """Closing ends the workers and the scheduler; the next SaturnCluster starts the cluster again."""
+    begun = time.time() - 1
     cluster = SaturnCluster(n_workers=1)
-    processes = psutil.Process().children()
+    processes = started(begun)
     assert len(processes) == 2
     assert cluster.status == "running"
     cluster.close()
@@ -133,8 +139,9 @@ def test_close_ends_every_process(saturn):
 @pytest.mark.slow
 def test_dead_scheduler_is_an_error(saturn):
     """A cluster whose scheduler has died is in error, and says no more about it."""
+    begun = time.time() - 1
     cluster = SaturnCluster(n_workers=0)
-    (scheduler,) = psutil.Process().children()
+    (scheduler,) = started(begun)
     scheduler.kill()
     scheduler.wait(5)
     assert cluster.status == "error"
@@ -202,13 +209,13 @@ def test_cluster_starts_while_the_client_asks_again(monkeypatch, caplog):
 @pytest.mark.slow
 def test_failure_inside_the_with_leaves_no_process(monkeypatch):
     """An exception in the block still ends all that was started."""
-    processes = []
+    processes, begun = [], time.time() - 1
 
     def fail():
         with SaturnStandIn(start_seconds=0) as saturn:
             use(saturn, monkeypatch)
             SaturnCluster(n_workers=1)
-            processes.extend(psutil.Process().children())
+            processes.extend(started(begun))
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
