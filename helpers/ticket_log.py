@@ -6,13 +6,15 @@ are counted from 1 below the header.
 """
 
 import csv
-import io
 import os
 import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -67,6 +69,7 @@ COLUMNS = {
 }
 # A 2 MB zip can expand to terabytes; the published one expands to 46 MB.
 MAX_EXPANDED_BYTES = int(os.environ.get("DAYBOOK_MAX_EXPANDED_BYTES", 4 * 2**30))
+PIECE_BYTES = 2 * 2**20  # parsed at once; larger ones keep fewer cores busy
 
 
 def read_log(path: Path, name: str | None = None) -> pa.Table:
@@ -95,35 +98,33 @@ def read_log(path: Path, name: str | None = None) -> pa.Table:
     if not start:
         raise SourceError(f"{name}: the file is empty; give a zip, CSV or Parquet file in the UCI layout")
     if start[:2] == b"PK":
-        content, member = _unzip(path, name)
-        table = _read_csv(content, f"{name}: {member}")
+        table = _read_zip(path, name)
     elif start == b"PAR1":
         table = _read_parquet(path, name)
     elif path.suffix.lower() == ".zip":
         raise SourceError(f"{name}: not a zip archive, though it is named one; download or zip it again")
     else:
-        table = _read_csv(pa.memory_map(str(path)).read_buffer(), name)
+        with path.open("rb") as file:
+            table = _read_csv(file, name)
     if not len(table):
         raise SourceError(f"{name}: there is no row below the header; give a log with events")
     _check_values(table, name)
     return table
 
 
-def _unzip(path: Path, name: str) -> tuple[pa.Buffer, str]:
-    """The one CSV member of a zip, read into memory within the limit, and its name."""
+def _read_zip(path: Path, name: str) -> pa.Table:
+    """Parse the one CSV member of a zip, piece by piece as it is unzipped."""
     try:
         with zipfile.ZipFile(path) as archive:
             member = _csv_member(archive, name)
             with archive.open(member) as file:
-                # Without a number zipfile expands up to 2 GB at once. If the header lies, the CRC does not match.
-                content = file.read(member.file_size)
+                return _read_csv(file, f"{name}: {member.filename}")
     except (RuntimeError, NotImplementedError) as error:
         raise SourceError(f"{name}: the zip cannot be read ({error}); zip it again, without a password") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
         # ValueError: a name that is not the UTF-8 that its flag promises, or an offset outside the file.
         reason = str(error) or "it ends too early"
         raise SourceError(f"{name}: damaged or truncated zip ({reason}); download or copy it again") from None
-    return pa.py_buffer(content), member.filename
 
 
 def _csv_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
@@ -148,27 +149,45 @@ def _csv_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
     return csvs[0]
 
 
-def _read_csv(content: pa.Buffer, name: str) -> pa.Table:
+def _read_csv(file: BinaryIO, name: str) -> pa.Table:
     """Parse CSV text: first at full speed, then, on any surprise, by the slower way that explains itself."""
-    header, delimiter, rows = _split_header(content, name)
+    header, delimiter, rest = _split_header(pa.py_buffer(file.read(PIECE_BYTES)), name)
     # Each distinct text is then converted once: pyarrow itself would read 31/4/2016 as 1/5/2016, and 0x10 as 16.
-    as_text = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(COLUMNS, TEXT),
-        include_columns=list(COLUMNS),
-        null_values=list(ticket_log_values.MISSING),
-        strings_can_be_null=True,
-    )
+    options = {
+        "read_options": pyarrow.csv.ReadOptions(column_names=header, use_threads=False, block_size=2**30),
+        "parse_options": pyarrow.csv.ParseOptions(delimiter=delimiter),
+        "convert_options": pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(COLUMNS, TEXT),
+            include_columns=list(COLUMNS),
+            null_values=list(ticket_log_values.MISSING),
+            strings_can_be_null=True,
+        ),
+    }
     try:
-        table = pyarrow.csv.read_csv(
-            io.BytesIO(rows),
-            # Larger blocks than its 1 MB: fewer dictionaries to make into one.
-            read_options=pyarrow.csv.ReadOptions(column_names=header, block_size=1 << 22),
-            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=False),
-            convert_options=as_text,
-        )
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parsed = [
+                pool.submit(pyarrow.csv.read_csv, pa.BufferReader(piece), **options)
+                for piece in _pieces(file, rest.to_pybytes())
+            ]
+        table = pa.concat_tables(piece.result() for piece in parsed)
     except pa.ArrowInvalid:
+        file.seek(0)
+        content = pa.py_buffer(b"".join(iter(lambda: file.read(PIECE_BYTES), b"")))
+        rows = _split_header(content, name)[2]
         table = ticket_log_values.parse_text(rows, header, delimiter, list(COLUMNS), name)
     return _with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
+
+
+def _pieces(file: BinaryIO, rest: bytes) -> Iterator[bytes]:
+    """Some whole lines at a time, the first of them in `rest`: while one is parsed the next is unzipped."""
+    # With a number zipfile expands no more than the header says; without, up to 2 GB. If it lies, the CRC does not fit.
+    while more := file.read(PIECE_BYTES):
+        end = more.rfind(b"\n") + 1
+        if end:
+            yield rest + more[:end]
+        rest = more[end:] if end else rest + more
+    if rest:
+        yield rest
 
 
 def _split_header(content: pa.Buffer, name: str) -> tuple[list[str], str, pa.Buffer]:

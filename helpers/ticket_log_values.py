@@ -4,7 +4,6 @@ What is refused raises one line with file, column, row and value; rows are count
 """
 
 import csv
-import io
 
 import pandas as pd
 import pyarrow as pa
@@ -59,7 +58,7 @@ def parse_text(rows: pa.Buffer, header: list[str], delimiter: str, columns: list
     broken = []
     try:
         table = pyarrow.csv.read_csv(
-            io.BytesIO(rows),
+            pa.BufferReader(rows),
             read_options=pyarrow.csv.ReadOptions(column_names=header, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=delimiter,
