@@ -198,6 +198,7 @@ def test_workers_have_their_own_environment_and_directory(monkeypatch):
 def test_cluster_starts_while_the_client_asks_again(monkeypatch, caplog):
     """A new cluster is pending, then starting, then ready."""
     monkeypatch.setattr("dask_saturn.backoff.sleep", lambda seconds, sleep=time.sleep: sleep(0.1))  # it takes 5 to 9 s
+    caplog.set_level("INFO", logger="dask-saturn")  # helpers.saturn, in another test, makes it quieter
     with SaturnStandIn(start_seconds=0.3) as saturn:
         use(saturn, monkeypatch)
         SaturnCluster(n_workers=0)
