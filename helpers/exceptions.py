@@ -25,9 +25,17 @@ class ServerError(DaybookError):
     """Raised when the Prefect server cannot be started or reached."""
 
 
+class RefusedError(ServerError):
+    """Raised when the Prefect server answers that it will not do what it was asked."""
+
+
 class StoreError(DaybookError):
     """Raised when the trial store cannot be opened, or a trial is not fit to be stored."""
 
 
 class RunError(DaybookError):
     """Raised when a run cannot start or did not complete."""
+
+
+class ScheduleError(DaybookError):
+    """Raised when a schedule, a policy or a schedule file says what cannot be done."""
