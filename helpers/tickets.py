@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from helpers.exceptions import ParameterError, SourceError
 from helpers.ticket_log import COLUMNS
 from helpers.ticket_sources import read_columns
+from helpers.windows import Window, window
 
 TARGET_COLUMNS = ("sys_updated_at", "closed_at")
 CHOSEN_SEED = 1  # what seed 0 stands for in a run by hand
@@ -28,11 +29,14 @@ class TicketBatch:
     seed : int
         Reproduces the draw from the same bytes.
     num_available : int
-        Events in the log that could have been drawn: those with both `sys_updated_at` and `closed_at`.
+        Events in the log that could have been drawn: those with both `sys_updated_at` and `closed_at`, of tickets
+        closed in the window when there is one.
     num_left_out : int
-        Events in the log that could not: the ticket is still open.
+        Events in the log that could not, with any window: the ticket is still open.
+    num_outside : int
+        Events of tickets closed outside the window; with the two above it makes the whole log.
     notes : list of str
-        What a reader of the trial must know, such as a batch smaller than asked for.
+        What a reader of the trial must know, such as the window, or a batch smaller than asked for.
     """
 
     events: pd.DataFrame
@@ -41,10 +45,18 @@ class TicketBatch:
     seed: int
     num_available: int
     num_left_out: int
+    num_outside: int = 0
     notes: list[str] = field(default_factory=list)
 
 
-def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...] = ("priority",)) -> TicketBatch:
+def draw_batch(
+    source: str,
+    batch_size: int,
+    seed: int,
+    columns: tuple[str, ...] = ("priority",),
+    closed_from: str = "",
+    closed_to: str = "",
+) -> TicketBatch:
     """Draw a seeded random sample of events without replacement.
 
     Parameters
@@ -52,11 +64,14 @@ def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...]
     source : str
         See `ticket_sources`.
     batch_size : int
-        Number of events; 0 takes every event. When it is larger than the log, all are taken and a note says so.
+        Number of events; 0 takes every event. When there are fewer, all are taken and a note says so.
     seed : int
-        At least 1. The same seed and log give the same batch.
+        At least 1. The same seed, log and window give the same batch.
     columns : tuple of str, default ("priority",)
         What a model needs, read besides `sys_updated_at` and `closed_at`.
+    closed_from, closed_to : str, default ""
+        Only events of tickets with `closed_from <= closed_at < closed_to` are available: ISO 8601 dates or times, UTC
+        where they have no offset; empty for no limit.
 
     Returns
     -------
@@ -65,9 +80,9 @@ def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...]
     Raises
     ------
     ParameterError
-        When `batch_size` is negative, `seed` is below 1, or a column is not one of the layout's.
+        When `batch_size` is negative, `seed` is below 1, a column is not one of the layout's, or the window is none.
     SourceError
-        When the source cannot be read, or no event in it is of a closed ticket.
+        When the source cannot be read, or no event in it is of a ticket closed in the window.
 
     Examples
     --------
@@ -75,16 +90,17 @@ def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...]
     (3, 3)
     """
     check_batch(batch_size, seed)
+    closing = window(closed_from, closed_to, names=("closed_from", "closed_to"))
     columns = tuple(dict.fromkeys((*columns, *TARGET_COLUMNS)))
     unknown = [column for column in columns if column not in COLUMNS]
     if unknown:
         raise ParameterError(f"column {unknown[0]!r} is not in the log's layout; choose from {', '.join(COLUMNS)}")
     log, table = read_columns(source, list(columns))
-    closed = pc.and_(*(pc.is_valid(table[column]) for column in TARGET_COLUMNS))
-    rows = np.flatnonzero(closed.to_numpy())
-    if not len(rows):
-        raise SourceError(f"{log.source}: none of its {len(table):,} events is of a closed ticket; nothing to evaluate")
-    drawn, notes = _draw(rows, batch_size, seed)
+    rows, num_closed = _available(log.source, table, closing)
+    drawn, notes = _draw(rows, batch_size, seed, "window" if closing else "log")
+    if closing:
+        others = f"{num_closed - len(rows):,} events of tickets closed at other times were not available"
+        notes.insert(0, f"only tickets closed {closing}: {others}")
     # Dictionary-encoded text becomes categories, whose labels are stored once.
     return TicketBatch(
         events=table.take(pa.array(drawn)).to_pandas().set_index(pd.Index(drawn, name="row")),
@@ -92,9 +108,29 @@ def draw_batch(source: str, batch_size: int, seed: int, columns: tuple[str, ...]
         source_sha256=log.sha256,
         seed=seed,
         num_available=len(rows),
-        num_left_out=len(table) - len(rows),
+        num_left_out=len(table) - num_closed,
+        num_outside=num_closed - len(rows),
         notes=notes,
     )
+
+
+def _available(source: str, table: pa.Table, closing: Window) -> tuple[np.ndarray, int]:
+    """Rows of the events that can be drawn, and how many there were without the window."""
+    closed = pc.and_(*(pc.is_valid(table[column]) for column in TARGET_COLUMNS))
+    num_closed = pc.sum(closed).as_py() or 0
+    if not num_closed:
+        raise SourceError(f"{source}: none of its {len(table):,} events is of a closed ticket; nothing to evaluate")
+    within = closed
+    for bound, compare in ((closing.start, pc.greater_equal), (closing.end, pc.less)):
+        if bound is not None:
+            # An open ticket's time compares as null; Kleene's false and null is false.
+            within = pc.and_kleene(within, compare(table["closed_at"], pa.scalar(bound, pa.timestamp("us", "UTC"))))
+    rows = np.flatnonzero(within.to_numpy())
+    if not len(rows):
+        first, last = (time.as_py().isoformat() for time in pc.min_max(table["closed_at"].filter(closed)).values())
+        span = f"from {first} to {last}"
+        raise SourceError(f"{source}: no ticket was closed {closing}; give a window in its span, closed {span}")
+    return rows, num_closed
 
 
 def check_batch(batch_size: int, seed: int) -> None:
@@ -105,10 +141,10 @@ def check_batch(batch_size: int, seed: int) -> None:
         raise ParameterError(f"seed is {seed}; give a whole number of at least 1")
 
 
-def _draw(rows: np.ndarray, batch_size: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    """Sorted rows of the batch, and a note when there are fewer than asked for."""
+def _draw(rows: np.ndarray, batch_size: int, seed: int, whole: str) -> tuple[np.ndarray, list[str]]:
+    """Sorted rows of the batch, and a note when there are fewer than asked for in the whole."""
     if batch_size > len(rows):
-        return rows, [f"batch_size {batch_size:,} is larger than the log: all {len(rows):,} events were scored"]
+        return rows, [f"batch_size {batch_size:,} is larger than the {whole}: all {len(rows):,} events were scored"]
     if batch_size in (0, len(rows)):
         return rows, []
     # Positions among the usable events, not the table's rows: the draw does not depend on how the log is stored.

@@ -1,6 +1,9 @@
 """Batches of closed tickets, the seeds that reproduce them, and the target."""
 
+import csv
 import io
+import itertools
+import time
 import zipfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -171,12 +174,131 @@ def test_damaged_cache_does_not_stop_a_draw(source):
     pd.testing.assert_frame_equal(draw_batch(source, batch_size=60, seed=3).events, expected)
 
 
+# The window
+
+
+def in_window(text: str, closed_from: str, closed_to: str) -> bool:
+    """Whether a time of the log's layout is in the window, by strptime and comparison of naive times."""
+    closed = datetime.strptime(text, "%d/%m/%Y %H:%M")
+    return datetime.fromisoformat(closed_from) <= closed < datetime.fromisoformat(closed_to)
+
+
+@pytest.mark.parametrize(
+    ("closed_from", "closed_to"),
+    [
+        ("2016-02-29T17:47", "2016-02-29T17:48"),
+        ("2016-03-01", "2016-04-01"),
+        ("2016-12-24T18:00", "2017-01-01"),
+        ("2017-02-01", "2017-02-18"),
+    ],
+)
+def test_window_of_the_real_log_is_what_csv_finds(real_log, closed_from, closed_to):
+    """The events of a window are the zip's rows whose closed_at, read without the helpers, lies in it."""
+    with zipfile.ZipFile(real_log).open("incident_event_log.csv") as file:
+        times = [row["closed_at"] for row in csv.DictReader(io.TextIOWrapper(file, "utf-8"))]
+    expected = [row for row, text in enumerate(times) if in_window(text, closed_from, closed_to)]
+    batch = draw_batch(str(real_log), batch_size=0, seed=1, closed_from=closed_from, closed_to=closed_to)
+    assert expected
+    assert batch.events.index.tolist() == expected
+    assert (batch.num_available, batch.num_left_out) == (len(expected), 0)
+    assert batch.num_outside == 141_712 - len(expected)
+
+
+def test_windows_side_by_side_make_the_log(real_log):
+    """Windows of which each ends where the next begins hold each event of the published log once."""
+    bounds = ["", "2016-02-29T17:48", "2016-04-01", "2017-01-01", ""]
+    rows = []
+    for start, end in itertools.pairwise(bounds):
+        rows += draw_batch(str(real_log), batch_size=0, seed=1, closed_from=start, closed_to=end).events.index.tolist()
+    assert sorted(rows) == list(range(141_712))
+
+
+def test_window_takes_its_start_and_not_its_end(source):
+    """A ticket closed at the very start is in, one closed at the very end is not; offsets are compared as moments."""
+    closed = draw_batch(source, batch_size=0, seed=1).events["closed_at"].drop_duplicates().sort_values()
+    first, second = (closed.iloc[place].isoformat() for place in (0, 1))
+    batch = draw_batch(source, batch_size=0, seed=1, closed_from=first, closed_to=second)
+    assert set(batch.events["closed_at"]) == {closed.iloc[0]}
+    there = closed.iloc[0].tz_convert("Asia/Kolkata").isoformat()
+    pd.testing.assert_frame_equal(draw_batch(source, 0, 1, closed_from=there, closed_to=second).events, batch.events)
+
+
+def test_draw_in_a_window_is_of_its_events_alone(source):
+    """A smaller batch is a seeded draw among the window's events, as of a log that held nothing else."""
+    closed = draw_batch(source, batch_size=0, seed=1).events["closed_at"]
+    middle = closed.median().isoformat()
+    late = closed.index[closed >= pd.Timestamp(middle)]
+    batch = draw_batch(source, batch_size=20, seed=7, closed_from=middle)
+    chosen = np.random.default_rng(7).choice(len(late), size=20, replace=False, shuffle=False)
+    assert batch.events.index.tolist() == sorted(late[chosen])
+    assert batch.num_available == len(late)
+    others = f"{N_EVENTS - len(late)} events of tickets closed at other times were not available"
+    assert batch.notes == [f"only tickets closed from {middle}: {others}"]
+
+
+def test_window_smaller_than_the_batch_is_noted(source):
+    """A batch size beyond the window takes all of it, and the notes name the window and say so."""
+    closed = draw_batch(source, batch_size=0, seed=1).events["closed_at"]
+    size = int((closed > closed.min()).sum())
+    batch = draw_batch(source, batch_size=1000, seed=1, closed_from=(closed.min() + timedelta(minutes=1)).isoformat())
+    assert len(batch.events) == size < N_EVENTS
+    assert batch.notes[0].startswith("only tickets closed from ")
+    assert batch.notes[1:] == [f"batch_size 1,000 is larger than the window: all {size} events were scored"]
+
+
+def test_open_tickets_are_left_out_whatever_the_window(closed_in_part):
+    """What could be drawn, is still open, and was closed at other times makes the whole log, in any window."""
+    middle = draw_batch(closed_in_part, batch_size=0, seed=1).events["closed_at"].median().isoformat()
+    for limits in ({}, {"closed_from": middle}, {"closed_to": middle}):
+        batch = draw_batch(closed_in_part, batch_size=0, seed=1, **limits)
+        assert batch.num_left_out == 3
+        assert batch.num_available + batch.num_left_out + batch.num_outside == N_EVENTS
+        assert (batch.num_outside > 0) == bool(limits)
+        assert not batch.events.index.intersection([0, 1, 275]).size
+
+
+def test_window_without_closed_tickets_is_refused(closed_in_part):
+    """A window in which nothing was closed is refused by its name, with the span in which tickets were closed."""
+    closed = draw_batch(closed_in_part, batch_size=0, seed=1).events["closed_at"]
+    with pytest.raises(SourceError) as caught:
+        draw_batch(closed_in_part, 10, 1, closed_from="2020-01-01", closed_to="2020-02-01T00:00+01:00")
+    window = "from 2020-01-01T00:00:00+00:00 to 2020-01-31T23:00:00+00:00"
+    span = f"from {closed.min().isoformat()} to {closed.max().isoformat()}"
+    message = f"{closed_in_part}: no ticket was closed {window}; give a window in its span, closed {span}"
+    assert str(caught.value) == message
+
+
+@pytest.mark.slow
+def test_window_costs_next_to_nothing(real_log):
+    """A cached batch of a month of the real log takes less than twice the time of one of the whole log."""
+
+    def seconds(**limits) -> float:
+        taken = []
+        for _ in range(15):
+            began = time.perf_counter()
+            draw_batch(str(real_log), batch_size=1000, seed=1, **limits)
+            taken.append(time.perf_counter() - began)
+        return min(taken)  # what the machine does beside it only adds
+
+    seconds()
+    assert seconds(closed_from="2016-03-01", closed_to="2016-04-01") < 2 * seconds()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"batch_size": -1}, "batch_size is -1; give the number of events, or 0 for all of them"),
         ({"seed": -1}, "seed is -1; give a whole number of at least 1"),
         ({"seed": 0}, "seed is 0; give a whole number of at least 1"),
+        (
+            {"closed_from": "March"},
+            "closed_from is 'March', no date or time; give 2016-03-01 or 2016-03-01T06:00:00+01",
+        ),
+        ({"closed_to": "2016-02-30"}, "closed_to is '2016-02-30', no date or time; give 2016-03-01 or"),
+        (
+            {"closed_from": "2016-04-01", "closed_to": "2016-04-01T02:00+02:00"},
+            "closed_from is '2016-04-01', which is not before closed_to, '2016-04-01T02:00+02:00'; give an earlier",
+        ),
         ({"columns": ("prority",)}, "column 'prority' is not in the log's layout; choose from number, incident_state"),
     ],
 )
