@@ -12,7 +12,8 @@ MASK = "***"
 VARIABLE = "DAYBOOK_SECRETS"
 _UNMASKED = r"(?!\*{3}\d*(?:[@&#\s]|$))"
 _PASSWORDS = (
-    re.compile(rf"([\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}[^/?#\s]*@"),
+    # From a word's beginning: from each of its characters on, a word of 64 kB would cost seconds.
+    re.compile(rf"((?<![\w+.-])[\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}[^/?#\s]*@"),
     # A password that is not percent-encoded, which SQLAlchemy takes; on the web a port, and an @ later, is none.
     re.compile(rf"(https?://[^/?#\s:\[]*):(?!\d+[/?#]){_UNMASKED}\S*@"),
     re.compile(rf"((?<![\w+.-])(?!https?:)[\w+.-]*://[^/?#\s:\[]*):{_UNMASKED}\S*@"),

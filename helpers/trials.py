@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-import math
 import os
+import uuid
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,15 @@ from helpers.exceptions import StoreError
 from helpers.home import home, write_whole
 from helpers.masking import mask, reveal
 from helpers.run_context import current
+from helpers.trial_facts import FACTS, refuse_unfit
 
 if TYPE_CHECKING:
     import pandas as pd  # imported by `read` alone: a command that lists trials needs none of its 0.6 s
 
 SCHEMA_VERSION = 1
 LOCK_SECONDS = float(os.environ.get("DAYBOOK_STORE_LOCK_SECONDS", 30))
+
+_TRIALS = uuid.UUID("8d5f8f3c-3f0e-5d0b-9a53-6f4e0c1b7a21")  # the namespace of the ids that ticks give
 
 _metadata = sa.MetaData()
 _schema = sa.Table("daybook_schema", _metadata, sa.Column("version", sa.Integer, primary_key=True))
@@ -39,7 +43,6 @@ _trials = sa.Table(
     sa.Column("num_obs", sa.BigInteger, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
 )
-_FACTS = [column.name for column in _trials.columns if column.name not in ("num_obs", "document")]
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -51,6 +54,8 @@ class TrialStore:
     url : str, default ""
         A SQLAlchemy URL (`sqlite:///…`, `postgresql+psycopg://…`) or the path of a SQLite file; empty for the one in
         `DAYBOOK_STORE`, else `trials.sqlite` in `DAYBOOK_HOME`.
+    lock_seconds : float, optional
+        To wait for a lock at most; `DAYBOOK_STORE_LOCK_SECONDS`, else 30, by default.
 
     Raises
     ------
@@ -58,7 +63,8 @@ class TrialStore:
         When it is no such URL.
     """
 
-    def __init__(self, url: str = ""):
+    def __init__(self, url: str = "", lock_seconds: float | None = None):
+        self.lock_seconds = LOCK_SECONDS if lock_seconds is None else lock_seconds
         url = reveal(url or os.environ.get("DAYBOOK_STORE") or str(home() / "trials.sqlite"))
         try:
             is_url = "://" in url
@@ -99,22 +105,23 @@ class TrialStore:
         StoreError
             When the document lacks a fact or holds a NaN, or the database cannot be written.
         """
-        missing = [fact for fact in (*_FACTS, "data") if fact not in document]
-        if missing:
-            raise StoreError(f"the trial lacks {', '.join(missing)}; it was not stored")
-        refuse_nan(document)
-        row = {fact: document[fact] for fact in _FACTS}
+        refuse_unfit(document)
+        row = {fact: document[fact] for fact in FACTS}
         row |= {"num_obs": document["data"]["num_obs"], "document": json.dumps(document, allow_nan=False)}
         insert = _INSERT[self.dialect](_trials).values(row).on_conflict_do_nothing()
         with self._errors(), self._prepared_engine.begin() as connection:
             # Without the option psycopg's count is lost, and says -1.
             return connection.execute(insert, execution_options={"preserve_rowcount": True}).rowcount == 1
 
-    def documents(self, last: int | None = None) -> list[dict]:
-        """The trials' documents, newest first, at most `last` of them; none where there is no store yet."""
+    def documents(self, last: int | None = None, **facts: list) -> list[dict]:
+        """The trials' documents, newest first, at most `last` of them; none where there is no store yet.
+
+        With facts, such as `notebook=["a.ipynb"]`, only those of the trials whose fact is one of the values.
+        """
         if self.dialect == "sqlite" and not self._file_exists():
             return []
         query = sa.select(_trials.c.document).order_by(_trials.c.finished_at.desc(), _trials.c.id).limit(last)
+        query = query.where(*(_trials.c[name].in_(values) for name, values in facts.items()))
         with self._errors(), self._engine.connect() as connection:
             if not sa.inspect(connection).has_table("trials"):
                 return []
@@ -139,14 +146,14 @@ class TrialStore:
         metrics = ["MAE", "MedAE", "MSE", "R2"]
         rows = [
             {
-                **{f: d[f] for f in _FACTS},
+                **{f: d[f] for f in FACTS},
                 "seed": d.get("seed"),
                 "num_obs": d["data"]["num_obs"],
                 **d["data"]["metrics"],
             }
             for d in self.documents(last)
         ]
-        table = pd.DataFrame(rows, columns=[*_FACTS, "seed", "num_obs", *metrics]).set_index("id")
+        table = pd.DataFrame(rows, columns=[*FACTS, "seed", "num_obs", *metrics]).set_index("id")
         table[metrics] = table[metrics].astype(float)
         for time in ("scheduled_at", "started_at", "finished_at"):
             table[time] = pd.to_datetime(table[time], format="ISO8601", utc=True)
@@ -154,12 +161,19 @@ class TrialStore:
 
     @cached_property
     def _engine(self) -> sa.Engine:
-        arguments = {"timeout": LOCK_SECONDS} if self.dialect == "sqlite" else {"connect_timeout": 10}
+        # libpq takes 2 s at least.
+        connect_seconds = max(2, min(10, round(self.lock_seconds)))
+        arguments = {"timeout": self.lock_seconds} if self.dialect == "sqlite" else {"connect_timeout": connect_seconds}
         try:
             # No pool: a connection held over fork or for an idle hour is worth less than the millisecond it saves.
-            return sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=arguments)
+            engine = sa.create_engine(self.url, poolclass=sa.NullPool, connect_args=arguments)
         except ImportError as error:
             raise StoreError(f"store {self}: its driver is not installed ({error}); use postgresql+psycopg") from None
+        if self.dialect == "postgresql":
+            # It waits for ever otherwise. Asked for anew in each transaction, which leaves the URL's options alone.
+            limit = f"SET LOCAL lock_timeout = {max(1, round(self.lock_seconds * 1000))}"
+            sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(limit))
+        return engine
 
     @cached_property
     def _prepared_engine(self) -> sa.Engine:
@@ -194,8 +208,32 @@ class TrialStore:
         return _StoreErrors(self)
 
 
+def trial_id(provenance: dict) -> str:
+    """A trial's name: by hand one that no other has; at a tick always the same, so that a retry is stored once.
+
+    Parameters
+    ----------
+    provenance : dict
+        As `run_context.provenance` makes it. A tick's trial is named by its notebook, schedule, time and parameters
+        but for `store`: the place does not make it another trial.
+
+    Returns
+    -------
+    str
+        A UUID.
+    """
+    if not provenance["scheduled_at"]:
+        return str(uuid.uuid4())
+    tick = datetime.fromisoformat(provenance["scheduled_at"]).astimezone(UTC).isoformat()
+    parameters = {name: value for name, value in provenance["parameters"].items() if name != "store"}
+    facts = [provenance["notebook"], provenance.get("schedule"), tick, parameters]
+    return str(uuid.uuid5(_TRIALS, json.dumps(facts, sort_keys=True)))
+
+
 def keep(trial: dict, store: str = "") -> None:
-    """Store a trial; in a headless run a copy goes to the run folder first, so that it outlives a store that is down.
+    """Store a trial, and then what waited for the same store; a copy outlives a store that is down.
+
+    In a headless run one more goes to the run folder, and stays there.
 
     Parameters
     ----------
@@ -209,10 +247,15 @@ def keep(trial: dict, store: str = "") -> None:
     StoreError
         See `TrialStore.write`.
     """
-    refuse_nan(trial)
+    from helpers import unstored_trials  # which imports this module
+
+    refuse_unfit(trial)
     if folder := current().folder:
         write_whole(folder / "trial.json", json.dumps(trial, indent=1, allow_nan=False))
-    TrialStore(store).write(trial)
+    target = TrialStore(store)
+    with unstored_trials.copied(trial, store):
+        target.write(trial)
+    unstored_trials.replay_some(store)
 
 
 class _StoreErrors:
@@ -225,19 +268,11 @@ class _StoreErrors:
         return None
 
     def __exit__(self, kind, error, trace) -> None:
-        if isinstance(error, sa.exc.SQLAlchemyError):
+        # Of half a character, and of a number beyond 64 bits, the driver's own error comes through.
+        if isinstance(error, sa.exc.SQLAlchemyError | UnicodeError | OverflowError):
             cause = getattr(error, "orig", None) or error
             reason = mask((str(cause).strip() or type(cause).__name__).splitlines()[0])
-            raise StoreError(f"store {self.store}: {reason}; nothing was written by this call") from None
-
-
-def refuse_nan(value, where: str = "trial") -> None:
-    """Refuse a NaN or an infinity anywhere in a document, by name: databases and JSON disagree on what they are."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            refuse_nan(item, f"{where}.{key}")
-    elif isinstance(value, list | tuple):
-        for position, item in enumerate(value):
-            refuse_nan(item, f"{where}[{position}]")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise StoreError(f"{where} is {value}; the trial was not stored")
+            folder = os.path.dirname(os.path.abspath(self.store.url.database or ""))
+            lost = self.store.dialect == "sqlite" and not os.path.exists(folder)
+            hint = f"; make its folder {folder}" if lost else ""
+            raise StoreError(f"store {self.store}: {reason}; nothing was written by this call{hint}") from None

@@ -323,8 +323,17 @@ def test_a_file_that_cannot_be_made_is_one_line(tmp_path, where):
     """A store in a folder that is not there, under a file, or that is itself a folder is one line."""
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(StoreError, match="unable to open database file; nothing was written"):
+    with pytest.raises(StoreError, match="unable to open database file; nothing was written") as caught:
         TrialStore(str(tmp_path / where)).write(DOCUMENT)
+    assert str(caught.value).endswith(f"; make its folder {tmp_path / 'missing'}") == where.startswith("missing")
+
+
+@pytest.mark.parametrize("changes", [{"model": "\ud800"}, {"data": DOCUMENT["data"] | {"num_obs": 2**70}}])
+def test_a_value_that_the_driver_refuses_is_one_line(url, changes):
+    """Half a character, and a number beyond the column's, are a `StoreError` too."""
+    with pytest.raises(StoreError, match=r"nothing was written by this call$") as caught:
+        TrialStore(url).write(_document(1, **changes))
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -397,11 +406,11 @@ def test_a_process_killed_while_it_makes_the_store(url, statement):
     assert TrialStore(url).documents() == [DOCUMENT]
 
 
-def test_keep_by_hand_writes_the_store_alone(home):
-    """Without a run the trial goes to the store and nowhere else."""
+def test_keep_by_hand_leaves_the_store_alone(home):
+    """Without a run the trial is in the store, and nothing else is left."""
     trials.keep(_document(1))
     assert TrialStore().documents() == [_document(1)]
-    assert list(home.rglob("trial.json")) == []
+    assert [path.name for path in home.rglob("*") if path.suffix in (".json", ".part")] == []
 
 
 @pytest.fixture
@@ -422,11 +431,14 @@ def test_keep_in_a_run_writes_both(run_folder):
     assert [path.name for path in run_folder.iterdir()] == ["trial.json"]
 
 
-def test_keep_outlives_a_store_that_is_down(run_folder):
-    """With a store that does not answer the trial is in the run's folder, and the failure is still told."""
-    with pytest.raises(StoreError, match="refused"):
+def test_keep_outlives_a_store_that_is_down(run_folder, home):
+    """With a store that does not answer the trial is in the run's folder, waits, and the failure is still told."""
+    with pytest.raises(StoreError, match=r"refused.*; the trial waits, `daybook replay` stores it") as caught:
         trials.keep(_document(1), f"postgresql+psycopg://me:s3cret@127.0.0.1:{free_port()}/db")
+    _assert_is_secret(caught, "s3cret")
     assert json.loads((run_folder / "trial.json").read_text()) == _document(1)
+    [waiting] = (home / "unstored").iterdir()
+    assert json.loads(waiting.read_text())["trial"] == _document(1)
 
 
 def test_keep_refuses_nan_before_anything_is_written(run_folder, home):
@@ -443,3 +455,64 @@ def test_repr_shows_no_path(tmp_path):
     assert repr(TrialStore("postgresql+psycopg://me:s3cret@host/db")) == (
         "<TrialStore postgresql+psycopg://me:***@host/db>"
     )
+
+
+TICK = {
+    "run": "run-1",
+    "notebook": "tiny.ipynb",
+    "schedule": "nightly",
+    "scheduled_at": "2026-01-01T00:00:00.000+00:00",
+    "parameters": {"source": "sample", "batch_size": 10, "options": {"a": 1, "b": 2}, "store": "here"},
+}
+
+
+def test_documents_of_certain_facts(url):
+    """Documents can be asked for by facts, each one of several values, in the order as without."""
+    store = TrialStore(url)
+    changes = [{"notebook": "a.ipynb"}, {}, {"scheduled_at": "2026-01-02"}, {"scheduled_at": None}]
+    for number, facts in enumerate(changes):
+        store.write(_document(number, **facts))
+    ticks = [DOCUMENT["scheduled_at"], "2026-01-02"]
+    found = store.documents(notebook=["tiny.ipynb"], scheduled_at=ticks)
+    assert [document["id"] for document in found] == ["trial-2", "trial-1"]
+    assert len(store.documents(notebook=["a.ipynb", "tiny.ipynb"])) == 4
+    assert store.documents(scheduled_at=[]) == []
+    assert len(store.documents(scheduled_at=[f"tick {number}" for number in range(10_000)] + ticks)) == 3
+
+
+def test_trials_by_hand_have_names_of_their_own():
+    """Without a tick no two trials have one id."""
+    by_hand = TICK | {"scheduled_at": None}
+    assert len({trials.trial_id(by_hand) for _ in range(100)}) == 100
+
+
+def test_a_tick_has_one_trial():
+    """A retry of a tick, in another run, with another store, notation or order of the parameters, has the same id."""
+    first = trials.trial_id(TICK)
+    again = {"run": "run-2", "scheduled_at": "2026-01-01T01:00:00+01:00", "started_at": "2026-01-02"}
+    swapped = {"store": "there", "options": {"b": 2, "a": 1}, "batch_size": 10, "source": "sample"}
+    assert trials.trial_id(TICK | again | {"parameters": swapped}) == first
+    # A fixed function of them: a trial can be found again years later.
+    assert first == "d2a59e09-480c-5afb-9370-b7fb87fb7b74"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"notebook": "other.ipynb"},
+        {"schedule": "hourly"},
+        {"schedule": None},
+        {"scheduled_at": "2026-01-01T00:01:00.000+00:00"},
+        {"parameters": TICK["parameters"] | {"batch_size": 11}},
+        {"parameters": {"source": "sample"}},
+    ],
+)
+def test_another_tick_is_another_trial(changes):
+    """Another notebook, schedule, time or parameter gives another id."""
+    assert trials.trial_id(TICK | changes) != trials.trial_id(TICK)
+
+
+def test_a_trial_without_a_schedule_has_an_id():
+    """A one-shot of cron's, with a tick and no schedule's name, has a fixed id as well."""
+    one_shot = {name: value for name, value in TICK.items() if name != "schedule"}
+    assert trials.trial_id(one_shot) == trials.trial_id(TICK | {"schedule": None})
