@@ -1,5 +1,6 @@
 """The command line, `daybook`: a thin layer that reads arguments and prints what the floors below return."""
 
+import errno
 import json
 import os
 import sys
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import click
 
-from helpers import __version__
+from helpers import __version__, parameters, schedule_commands
 from helpers.exceptions import DaybookError, ParameterError
+from helpers.terminal import hours, print_table, printable
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 last = click.option("--last", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
@@ -30,9 +32,11 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:  # a full disk, or a folder that cannot be written
         reason = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        if error.errno == errno.ENOSPC:
+            reason += "; make room on the disk of DAYBOOK_HOME"
     else:
         return
-    print(f"daybook: {_printable(reason)}", file=sys.stderr)
+    print(f"daybook: {printable(reason)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -66,12 +70,12 @@ def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
     from helpers.run_progress import Progress
 
     try:
-        given = _parameters(file, list(pairs))
+        given = parameters.of_options(file, list(pairs))
         tick = _tick(scheduled_at)
         from helpers.execution import run_notebook  # 0.6 s of import, after what is quickly refused
 
         with Progress() as progress:
-            outcome = run_notebook(notebook, given, tick, timeout, overlap, progress.update)
+            outcome = run_notebook(notebook, given, tick, timeout, overlap, progress.update, **_asked_by())
     except DaybookError as error:
         if as_json:
             fields = ("run", "folder", "trial", "seconds")
@@ -103,13 +107,13 @@ def trials(last, store, as_json) -> None:
             d["source"],
             f"{d['model']} {d['model_version']}",
             f"{d['data']['num_obs']:,}",
-            *(_hours(d["data"]["metrics"].get(name)) for name in ("MAE", "MedAE")),
+            *(hours(d["data"]["metrics"].get(name)) for name in ("MAE", "MedAE")),
             "-" if d["data"]["metrics"].get("R2") is None else f"{d['data']['metrics']['R2']:.4f}",
             d["id"],
         ]
         for d in documents
     ]
-    _print_table(["finished (UTC)", "source", "model", "events", "MAE h", "MedAE h", "R2", "trial"], rows)
+    print_table(["finished (UTC)", "source", "model", "events", "MAE h", "MedAE h", "R2", "trial"], rows)
 
 
 @app.command()
@@ -129,6 +133,7 @@ def runs(last, as_json) -> None:
     rows = [
         [
             facts["state"] or "?",
+            (facts["scheduled_at"] or "-")[:19],
             (facts["started_at"] or facts["finished_at"] or "-")[:19],
             "-" if facts["seconds"] is None else f"{facts['seconds']:.1f}",
             facts["run"],
@@ -136,7 +141,7 @@ def runs(last, as_json) -> None:
         ]
         for facts in found
     ]
-    _print_table(["state", "started (UTC)", "seconds", "run", "error"], rows)
+    print_table(["state", "tick (UTC)", "started (UTC)", "seconds", "run", "error"], rows)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -198,22 +203,21 @@ def server_status() -> None:
     print(f"Prefect server at {found.page}, process {found.pid}, {memory:.0f} MB")
 
 
-def _parameters(file: Path | None, pairs: list[tuple[str, str]]) -> dict[str, object]:
-    """The parameters of a YAML file with those of the command line over them."""
-    given: dict[str, object] = {}
-    if file:
-        import yaml
+for _command in (
+    schedule_commands.serve,
+    schedule_commands.schedule,
+    schedule_commands.backfill,
+    schedule_commands.replay,
+    schedule_commands.status,
+):
+    app.add_command(_command)
 
-        try:
-            given = yaml.safe_load(file.read_text()) or {}
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ParameterError(f"{file}: {' '.join(str(error).split())[:200]}; give a YAML mapping") from None
-        if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
-            raise ParameterError(f"{file}: a mapping of parameters is expected, such as 'batch_size: 0'")
-    names = [name for name, _ in pairs]
-    if doubled := [name for name in names if names.count(name) > 1]:
-        raise ParameterError(f"parameter {doubled[0]!r} is given twice; keep one")
-    return given | dict(pairs)
+
+def _asked_by() -> dict:
+    """What a process that starts this one for a schedule says of it, in the environment."""
+    named = {"schedule": "DAYBOOK_SCHEDULE", "flow_run": "PREFECT__FLOW_RUN_ID", "lock": "DAYBOOK_LOCK"}
+    told: dict = {name: os.environ.get(variable) or None for name, variable in named.items()}
+    return told | {"attempt": int(os.environ.get("DAYBOOK_ATTEMPT") or 1)}
 
 
 def _tick(scheduled_at: str | None) -> str | None:
@@ -238,28 +242,18 @@ def _in_words(outcome, notebook: Path) -> str:
         folder = folder.relative_to(Path.cwd())  # shorter, and still to be copied
     if outcome.trial:
         data = json.loads((folder / "trial.json").read_text())["data"]
-        scores = data["metrics"]
-        r2 = "-" if scores["R2"] is None else f"{scores['R2']:.4f}"
-        lines.append(f"trial   {outcome.trial}: {data['num_obs']:,} of {data['num_available']:,} events")
-        lines.append(f"        MAE {_hours(scores['MAE'])} h, MedAE {_hours(scores['MedAE'])} h, R2 {r2}")
-        lines += [f"        note: {note}" for note in data["notes"]]
+        of = f" of {data['num_available']:,}" if "num_available" in data else ""
+        lines.append(f"trial   {outcome.trial}: {data['num_obs']:,}{of} events")
+        if {"MAE", "MedAE", "R2"} <= data.get("metrics", {}).keys():  # another notebook may have others
+            scores = data["metrics"]
+            r2 = "-" if scores["R2"] is None else f"{scores['R2']:.4f}"
+            lines.append(f"        MAE {hours(scores['MAE'])} h, MedAE {hours(scores['MedAE'])} h, R2 {r2}")
+        lines += [f"        note: {note}" for note in data.get("notes", [])]
     lines.append(f"folder  {folder}")
     if (report := folder / f"{notebook.stem}.html").exists():
         lines.append(f"report  {report}")
-    return "\n".join(map(_printable, lines))
+    return "\n".join(map(printable, lines))
 
 
-def _hours(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds / 3600:,.1f}"
-
-
-def _print_table(head: list[str], rows: list[list[str]]) -> None:
-    """Aligned columns; what a cell holds is data, so its control characters are shown, not sent to the terminal."""
-    table = [head, *([_printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
-    for row in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+if __name__ == "__main__":
+    main()

@@ -113,6 +113,22 @@ def _parameter(notebook: Path, facts: dict) -> Parameter:
     return Parameter(facts["name"], type_name, default, facts["help"])
 
 
+def of_options(file: Path | None, pairs: list[tuple[str, str]]) -> dict[str, object]:
+    """The parameters of a YAML file with those of the command line over them."""
+    values: dict[str, object] = {}
+    if file:
+        try:
+            values = yaml.safe_load(file.read_text()) or {}
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ParameterError(f"{file}: {' '.join(str(error).split())[:200]}; give a YAML mapping") from None
+        if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+            raise ParameterError(f"{file}: a mapping of parameters is expected, such as 'batch_size: 0'")
+    names = [name for name, _ in pairs]
+    if doubled := [name for name in names if names.count(name) > 1]:
+        raise ParameterError(f"parameter {doubled[0]!r} is given twice; keep one")
+    return values | dict(pairs)
+
+
 def checked(notebook: Path, given: dict[str, object]) -> dict[str, object]:
     """Check what a run is given against the notebook's parameters cell, and read texts as the declared types.
 

@@ -33,6 +33,8 @@ def test_the_evaluations_parameters():
     assert [(p.name, p.type_name, p.default) for p in found.values()] == [
         ("source", "str", "sample"),
         ("batch_size", "int", 1000),
+        ("closed_from", "str", ""),
+        ("closed_to", "str", ""),
         ("seed", "int", 0),
         ("model", "str", "priority"),
         ("cluster", "str", "none"),
