@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.request
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
@@ -94,10 +95,8 @@ def connect() -> str:
 def environment() -> dict[str, str]:
     """The environment variables that `connect` sets, after making sure of the server."""
     named = os.environ.get("PREFECT_API_URL")
-    if named and not is_healthy(named):
-        raise ServerError(
-            f"the Prefect server at PREFECT_API_URL={mask(named)} does not answer; start it, or unset the variable"
-        )
+    if named:
+        _refuse_unfit(named)
     settings = {name: os.environ.get(name, value) for name, value in SETTINGS.items()}
     settings["PREFECT_HOME"] = os.environ.get("PREFECT_HOME") or str(subfolder("prefect"))
     return settings | {"PREFECT_API_URL": named or start().url}
@@ -105,7 +104,7 @@ def environment() -> dict[str, str]:
 
 def find() -> LocalServer | None:
     """The local server of this home that is up, or None."""
-    server = _recorded()
+    server = recorded()
     return server if server and server.process and is_healthy(server.url) else None
 
 
@@ -126,15 +125,15 @@ def start() -> LocalServer:
         return _launch(_port())
 
 
-def stop() -> bool:
-    """End the local server of this home; False when there was none."""
-    server = _recorded()
+def stop(seconds: float = STOP_SECONDS) -> bool:
+    """End the local server of this home, by force after so many seconds; False when there was none."""
+    server = recorded()
     process = server and server.process
     if process:
         with contextlib.suppress(psutil.NoSuchProcess):
             family = [process, *process.children(recursive=True)]
             process.send_signal(signal.SIGTERM)
-            _, left = psutil.wait_procs(family, timeout=STOP_SECONDS)
+            _, left = psutil.wait_procs(family, timeout=seconds)
             for member in left:
                 member.kill()
             psutil.wait_procs(left, timeout=STOP_SECONDS)
@@ -144,14 +143,31 @@ def stop() -> bool:
 
 def is_healthy(url: str) -> bool:
     """Whether a Prefect server answers at this API address within `HEALTH_SECONDS`."""
+    return _asked(url, "health") is not None
+
+
+def _refuse_unfit(url: str) -> None:
+    """Refuse an address where no Prefect server answers, or one of another major version."""
+    named = f"the Prefect server at PREFECT_API_URL={mask(url)}"
+    if not is_healthy(url):
+        raise ServerError(f"{named} does not answer; start it, or unset the variable")
+    theirs, ours = _asked(url, "admin/version"), version("prefect")
+    # Prefect keeps its API compatible within a major version; older servers leave out what they do not know.
+    if not isinstance(theirs, str) or theirs.split(".")[0] != ours.split(".")[0]:
+        said = f"is version {theirs}" if isinstance(theirs, str) else "does not say its version"
+        raise ServerError(f"{named} {said}, this daybook speaks to {ours.split('.')[0]}.x; name another, or unset it")
+
+
+def _asked(url: str, path: str) -> object:
+    """What a server answers to a question, from JSON; None when it does not."""
     opener = urllib.request.build_opener(
         urllib.request.ProxyHandler({}) if "127.0.0.1" in url else urllib.request.ProxyHandler()
     )
     try:
-        with opener.open(f"{url.rstrip('/')}/health", timeout=HEALTH_SECONDS) as answer:
-            return answer.status == 200
+        with opener.open(f"{url.rstrip('/')}/{path}", timeout=HEALTH_SECONDS) as answer:
+            return json.loads(answer.read(2**16)) if answer.status == 200 else None
     except (OSError, ValueError, http.client.HTTPException):
-        return False
+        return None
 
 
 def _launch(port: int) -> LocalServer:
@@ -186,7 +202,7 @@ def _launch(port: int) -> LocalServer:
 
 def _port() -> int:
     """The port of the last server of this home if it is free, else any free one."""
-    last = _recorded()
+    last = recorded()
     for port in (int(last.url.split(":")[2].split("/")[0]) if last else 0, 0):
         with socket.socket() as probe:
             # As the server does itself: connections that it just closed do not keep the port from it.
@@ -203,7 +219,8 @@ def _record() -> Path:
     return subfolder("prefect") / "server.json"
 
 
-def _recorded() -> LocalServer | None:
+def recorded() -> LocalServer | None:
+    """The local server that was started last in this home, whether it is up or not."""
     try:
         return LocalServer(**json.loads(_record().read_text()))
     except (OSError, ValueError, TypeError):

@@ -28,7 +28,8 @@ def trial_summary(
     -------
     dict
         `id`; `data` with `num_obs`, `metrics`, `target` (mean, median, min, max, seconds), `num_default_guess`,
-        `num_available`, `num_left_out`, `notes`, `errors` (see `metrics.error_distribution`) and `by_priority` (see
+        `num_available`, `num_left_out`, `num_outside` (see `tickets.TicketBatch`), `notes`, `errors` (see
+        `metrics.error_distribution`) and `by_priority` (see
         `metrics.errors_by`, absent when the batch has no priority); `seed`, `source`, `source_sha256`, `model` and
         `model_version`.
     """
@@ -40,6 +41,7 @@ def trial_summary(
         "num_default_guess": model.num_default_guess(batch.events),
         "num_available": batch.num_available,
         "num_left_out": batch.num_left_out,
+        "num_outside": batch.num_outside,
         "notes": [*batch.notes, *undefined],
         "errors": metrics.error_distribution(actuals, predictions),
     }

@@ -64,6 +64,7 @@ def record(home, pid: int, created: float, url: str) -> None:
     (home / "prefect" / "server.json").write_text(text)
 
 
+@pytest.mark.slow
 def test_does_not_believe_the_record_of_a_dead_process(home, server_url):
     """A record whose process has ended is no server, also when something answers at its address."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -168,3 +169,36 @@ def test_a_server_that_cannot_start_says_its_last_words(home, monkeypatch):
     with pytest.raises(ServerError, match=r"ended with code \d+: .+; see .+server\.log"):
         prefect_server.start()
     assert prefect_server.find() is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"/api/health": True, "/api/admin/version": "2.20.4"}, "is version 2.20.4, this daybook speaks to 3.x"),
+        ({"/api/health": True, "/api/admin/version": {"detail": "no"}}, "does not say its version"),
+        ({"/api/health": True}, "does not say its version"),
+        ({}, "does not answer"),
+    ],
+)
+def test_a_server_of_another_version_is_refused(monkeypatch, answers, said):
+    """A named server of another major version, or none of Prefect's, is one line that names it and both versions."""
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path in answers else 404)
+            self.end_headers()
+            self.wfile.write(json.dumps(answers.get(self.path)).encode())
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        monkeypatch.setenv("PREFECT_API_URL", url)
+        with pytest.raises(ServerError) as refused:
+            prefect_server.environment()
+        server.shutdown()
+    assert said in str(refused.value)
+    assert f"PREFECT_API_URL={url}" in str(refused.value)
+    assert "\n" not in str(refused.value)

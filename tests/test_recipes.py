@@ -179,7 +179,7 @@ def test_parameters_from_a_file(notebook, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["cron", "systemd"])
-def test_secrets_are_not_printed(notebook, kind, monkeypatch):
+def test_secrets(notebook, kind, monkeypatch):
     """Passwords and tokens stand in no recipe; comments say which file, for the owner alone, they belong into."""
     monkeypatch.setenv("SATURN_TOKEN", "t0psecret")
     monkeypatch.setenv("DAYBOOK_STORE", "postgresql+psycopg://me:t0psecret@host/db")

@@ -17,7 +17,7 @@ HOUR = 3600.0
 def _summary(hours: list[float], notes: list[str] | None = None, **columns) -> dict:
     """The summary of a batch whose tickets took so many hours, each predicted as 24."""
     events = pd.DataFrame({"number": range(len(hours)), **columns})
-    batch = TicketBatch(events, "sample", "a" * 64, 7, 500, 12, notes or [])
+    batch = TicketBatch(events, "sample", "a" * 64, 7, 500, 12, 3, notes or [])
     actuals = pd.Series(hours) * HOUR
     predictions = actuals * 0 + 24 * HOUR
     scores = {name: metrics.score(actuals, predictions, metric) for name, metric in metrics.METRICS.items()}
@@ -44,7 +44,7 @@ def test_the_documents_shape():
     )
     assert data["target"] == {"mean": 25 * HOUR, "median": 22 * HOUR, "min": 12 * HOUR, "max": 44 * HOUR}
     assert (data["num_obs"], data["num_default_guess"]) == (4, 2)
-    assert (data["num_available"], data["num_left_out"], data["notes"]) == (500, 12, [])
+    assert (data["num_available"], data["num_left_out"], data["num_outside"], data["notes"]) == (500, 12, 3, [])
     assert sum(data["errors"]["counts"]) == 4
     assert [(group["group"], group["num_obs"]) for group in data["by_priority"]] == [
         ("2 - High", 2),
