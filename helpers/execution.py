@@ -25,6 +25,7 @@ from helpers.home import subfolder
 from helpers.kernel_client import Deadline, execute
 from helpers.parameters import checked
 from helpers.run_context import RECORDED_PACKAGES, RunContext, now
+from helpers.tick_parameters import with_tick
 
 EXIT_CODES = {"completed": 0, "failed": 1, "skipped": 3, "cancelled": 130}
 
@@ -64,6 +65,10 @@ def run_notebook(
     timeout: float | None = None,
     overlap: str = "skip",
     on_progress: Callable[[int, int], None] = lambda done, cells: None,
+    schedule: str | None = None,
+    attempt: int = 1,
+    flow_run: str | None = None,
+    lock: str | None = None,
 ) -> Outcome:
     """Execute a notebook headless into a run folder.
 
@@ -80,6 +85,14 @@ def run_notebook(
         What to do when a run of the same notebook is going: record a skipped run, or wait for it.
     on_progress : callable, optional
         Called with the number of code cells done and of all, after each.
+    schedule : str, optional
+        The name of the schedule that the tick belongs to.
+    attempt : int, default 1
+        More for a retry of the tick.
+    flow_run : str, optional
+        The id of the flow run that Prefect scheduled, which the notebook's flow becomes.
+    lock : str, optional
+        The name under which runs keep out of each other's way; by default the notebook's path.
 
     Returns
     -------
@@ -93,13 +106,14 @@ def run_notebook(
     if not notebook.is_file():
         raise ParameterError(f"{notebook}: no such notebook; give the path of an .ipynb file")
     secrets: dict[str, str] = {}
-    parameters = masking.mask_values(checked(notebook, given), secrets)
+    parameters = masking.mask_values(checked(notebook, with_tick(notebook, given, scheduled_at)), secrets)
     environment = prefect_server.environment() | masking.environment(secrets)
     runs.close_crashed()
-    record = runs.RunRecord(notebook.name, parameters, scheduled_at)
+    told = {"schedule": schedule, "attempt": attempt, "flow_run": flow_run}
+    record = runs.RunRecord(notebook.name, parameters, scheduled_at, **told)
     with _terminable():
         try:
-            with _notebook_lock(notebook, overlap):
+            with _turn(lock or str(notebook.resolve()), notebook.stem, overlap):
                 return _execute_in(record, notebook, environment, Deadline(timeout), on_progress)
         except Timeout:
             return _outcome(record, "skipped", f"another run of {notebook.name} was going")
@@ -107,16 +121,17 @@ def run_notebook(
             return _outcome(record, "cancelled", _cancelled_by(interrupt))
 
 
-def _notebook_lock(notebook: Path, overlap: str) -> FileLock:
-    """The lock that keeps runs of one notebook apart; the operating system frees it when its holder dies."""
-    name = f"{notebook.stem}-{hashlib.sha256(str(notebook.resolve()).encode()).hexdigest()[:12]}.lock"
+def _turn(name: str, stem: str, overlap: str) -> FileLock:
+    """The lock that keeps runs of this name apart; the operating system frees it when its holder dies."""
+    name = f"{stem}-{hashlib.sha256(name.encode()).hexdigest()[:12]}.lock"
     return FileLock(subfolder("locks") / name, timeout=0 if overlap == "skip" else -1)
 
 
 def _execute_in(
     record: runs.RunRecord, notebook: Path, environment: dict, deadline: Deadline, on_progress: Callable
 ) -> Outcome:
-    context = RunContext(record.run, record.folder, notebook.name, record.facts["scheduled_at"])
+    told = {name: record.facts[name] for name in ("scheduled_at", "schedule", "attempt", "flow_run")}
+    context = RunContext(record.run, record.folder, notebook.name, **told)
     executed = record.folder / notebook.name
 
     def progress(done: int, cells: int) -> None:
@@ -136,11 +151,25 @@ def _execute_in(
     # What a kernel prints may hold half a character, which UTF-8 has no way to write.
     with (record.folder / "run.log").open("w", encoding="utf-8", errors="backslashreplace") as log:
         try:
-            execute(notebook, executed, parameters, environment, log, deadline, progress, lambda: describe("completed"))
+            execute(
+                notebook,
+                executed,
+                parameters,
+                environment,
+                log,
+                deadline,
+                on_progress=progress,
+                on_executed=lambda: describe("completed"),
+                on_kernel=record.add_process,
+            )
         except DaybookError as failure:
             error, state = str(failure), "failed"
         except KeyboardInterrupt as interrupt:
             error, state = _cancelled_by(interrupt), "cancelled"
+        except OSError as failure:  # a full disk; where the record does not fit either, the next run says crashed
+            with contextlib.suppress(OSError):
+                record.finish("failed", f"{failure.strerror or failure}: {failure.filename or executed}")
+            raise
         if error:
             print(error, file=log)
     if error:
@@ -163,7 +192,7 @@ def _note_trial(record: runs.RunRecord, state: str) -> None:
         trial = json.loads((record.folder / "trial.json").read_text())
         record.update(
             trial=trial["id"] if state == "completed" else None,
-            flow_run=trial["flow_run"],
+            flow_run=trial.get("flow_run"),
             source_sha256=trial["source_sha256"],
         )
 

@@ -22,7 +22,7 @@ def warm_workers(cluster: str = "local") -> None:
     Importing takes a worker seconds of CPU; so it is done once, and called early it is done while this process
     imports the same. Nothing happens for other clusters, or where the person has configured another start method.
     """
-    if cluster != "local":
+    if cluster != "local" or os.environ.get("DAYBOOK_WARM_CLUSTER"):
         return
     import dask
     import distributed.utils

@@ -1,30 +1,46 @@
-"""papermill's execution with what a run needs besides: a limit on the whole, atomic saves, and an honest end."""
+"""papermill's execution with what a run needs besides: a limit on the whole, and an honest end."""
 
+import asyncio
+import contextlib
 import os
+import site
+import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillException, PapermillExecutionError
 
-from helpers import exceptions
+from helpers import exceptions, forked_kernel
 from helpers.exceptions import RunError
+from helpers.executed_notebook import ExecutedNotebook, Stream
+from helpers.home import REPOSITORY
 from helpers.masking import mask
-from helpers.runs import end_processes
+from helpers.runs import end_processes, identity
 
 MARKER = "daybook-reached-the-end"
-KEPT_CHARACTERS = 50_000  # of the beginning, and of the end, of what a cell prints; the log has it all
 START_SECONDS = 60.0
 OUTPUT_SECONDS = 300  # for what a cell printed to arrive after its end; nbclient's own 4 s are too few for 40 MB
 SOCKET_PATH_CHARACTERS = 90  # a Unix socket's path has 104 to 108 at most
+# Where modules lie that are the same in each run: installed packages, and these helpers.
+_FOLDERS = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+INSTALLED = tuple(
+    os.path.join(folder, "") for folder in {*_FOLDERS, *site.getsitepackages(), str(REPOSITORY / "helpers")}
+)
+MODULES = (
+    "' '.join(n for n, m in list(__import__('sys').modules.items())"
+    f" if (getattr(m, '__file__', None) or '').startswith({INSTALLED!r}))"
+)
+
+modules_of_last_kernel: list[str] = []  # of a completed run: what could be imported before the next
 
 
 class Deadline:
@@ -54,6 +70,7 @@ def execute(
     deadline: Deadline,
     on_progress: Callable[[int, int], None],
     on_executed: Callable[[], None],
+    on_kernel: Callable[[int], None] = lambda pid: None,
 ) -> None:
     """Execute a copy of a notebook in a kernel of its own.
 
@@ -73,6 +90,8 @@ def execute(
         Called with the number of code cells done and of all, after each.
     on_executed : callable
         Called once all cells are done, while the kernel shuts down.
+    on_kernel : callable, optional
+        Called with the kernel's process id, once there is one.
 
     Raises
     ------
@@ -89,10 +108,14 @@ def execute(
             progress_bar=False,
             stdout_file=log,
             copy_path=executed,
-            kernel_environment=os.environ | environment,
+            # An empty variable takes away the one that this process has.
+            kernel_environment={
+                name: v for name, v in (os.environ | environment).items() if v or name not in environment
+            },
             deadline=deadline,
             on_progress=on_progress,
             on_executed=on_executed,
+            on_kernel=on_kernel,
         )
     except PapermillExecutionError as error:
         raise RunError(_in_words(error)) from None
@@ -117,67 +140,26 @@ def _in_words(error: PapermillExecutionError) -> str:
     return f"{said} (in cell [{error.exec_count}])"
 
 
-class _Manager(NotebookExecutionManager):
-    """Saves the executed notebook whole or not at all, and tells how far it is."""
-
-    def __init__(self, nb, copy_path: Path, on_progress):
-        super().__init__(nb, output_path=None, progress_bar=False)
-        self.copy_path = copy_path
-        self.on_progress = on_progress
-        self.n_code_cells = sum(cell.cell_type == "code" for cell in nb.cells)
-        self.n_done = 0
-
-    def save(self, **kwargs):
-        temporary = self.copy_path.with_name(f"{self.copy_path.name}.part")
-        nbformat.write(self.nb, temporary)
-        os.replace(temporary, self.copy_path)
-        self.last_save_time = self.now()
-
-    def cell_complete(self, cell, cell_index=None, **kwargs):
-        super().cell_complete(cell, cell_index, **kwargs)
-        if cell.cell_type == "code" and cell.execution_count and cell.metadata.papermill.status == self.COMPLETED:
-            self.n_done += 1
-            self.on_progress(self.n_done, self.n_code_cells)
-
-
-class _Stream:
-    """What the notebook keeps of a cell's stdout or stderr: the beginning and the end, however much there is."""
-
-    def __init__(self, name: str):
-        self.room = KEPT_CHARACTERS
-        self.n_beyond = 0
-        self.tail = ""
-        self.end = nbformat.v4.new_output("stream", name=name, text="")
-
-    def beginning(self, text: str) -> str:
-        """As much of the text as still belongs to the beginning."""
-        head, rest = text[: self.room], text[self.room :]
-        self.room -= len(head)
-        self.n_beyond += len(rest)
-        self.tail = (self.tail + rest)[-KEPT_CHARACTERS:]
-        if left_out := self.n_beyond - len(self.tail):
-            rest = f"\n… {left_out:,} characters are left out here; run.log has them …\n{self.tail}"
-        self.end.text = rest if left_out else self.tail
-        return head
-
-
 class _Client(PapermillNotebookClient):
     """Stops at the run's deadline and at a cell that ended the interpreter."""
 
     def __init__(
         self,
-        manager: _Manager,
+        manager: ExecutedNotebook,
         deadline: Deadline,
         environment: dict,
         on_executed: Callable,
+        on_kernel: Callable,
         run_log: TextIO,
         **options,
     ):
         super().__init__(manager, **options)
         self.environment = environment
         self.on_executed = on_executed
+        self.on_kernel = on_kernel
+        self.kernel: list = []
         self.run_log = run_log
-        self.streams: dict[tuple[int, str], _Stream] = {}
+        self.streams: dict[tuple[int, str], Stream] = {}
         self.iopub_timeout = OUTPUT_SECONDS
         self.on_cell_executed = self.refuse_exit
         # nbclient's limit is a cell's; what is left of the run's is asked for before each.
@@ -191,7 +173,8 @@ class _Client(PapermillNotebookClient):
         started_with = {"env": self.environment, "stdout": self.run_log, "stderr": self.run_log}
         try:
             with tempfile.TemporaryDirectory(prefix="daybook-") as self.sockets, self.setup_kernel(**started_with):
-                self.papermill_execute_cells()
+                with _no_word_of_tasks():
+                    self.papermill_execute_cells()
                 if not any(cell.metadata.papermill.exception for cell in self.nb.cells):
                     self.ask_marker()
                     self.set_widgets_metadata()
@@ -200,20 +183,28 @@ class _Client(PapermillNotebookClient):
                     self.on_executed()
         finally:
             # Such as the workers of the kernel's cluster when it was killed.
-            end_processes(self.environment["DAYBOOK_RUN"])
+            end_processes(self.environment["DAYBOOK_RUN"], self.kernel)
         return self.nb
 
     def create_kernel_manager(self):
         """Talk to the kernel over Unix sockets that only this user can open, where their path is short enough."""
         manager = super().create_kernel_manager()
+        if forked_kernel.is_waiting_for(manager.kernel_spec):
+            manager.kernel_spec.metadata["kernel_provisioner"] = {"provisioner_name": forked_kernel.PROVISIONER}
         if os.name == "posix" and len(self.sockets) < SOCKET_PATH_CHARACTERS - len("/kernel-ipc-5"):
             manager.transport = "ipc"
             manager.connection_file = os.path.join(self.sockets, "kernel.json")
         return manager
 
-    async def async_start_new_kernel_client(self):
+    # The synchronous ones: `setup_kernel` calls these, which nbclient makes of its own asynchronous ones.
+    def start_new_kernel(self, **options):
+        super().start_new_kernel(**options)
+        self.kernel = [identity(self.km.provisioner.pid)]
+        self.on_kernel(self.km.provisioner.pid)
+
+    def start_new_kernel_client(self):
         try:
-            return await super().async_start_new_kernel_client()
+            return super().start_new_kernel_client()
         except RuntimeError as error:
             raise RunError(f"the kernel {self.kernel_name!r} did not start: {str(error).splitlines()[0]}") from None
 
@@ -243,7 +234,7 @@ class _Client(PapermillNotebookClient):
         text, name = msg["content"]["text"], msg["content"]["name"]
         self.run_log.write(text)
         self.run_log.flush()
-        stream = self.streams.setdefault((cell_index, name), _Stream(name))
+        stream = self.streams.setdefault((cell_index, name), Stream(name))
         msg["content"]["text"] = stream.beginning(text)
         output = super().process_message(msg, cell, cell_index) if msg["content"]["text"] else None
         if stream.end.text and not any(output is stream.end for output in cell.outputs):
@@ -252,11 +243,25 @@ class _Client(PapermillNotebookClient):
 
     def ask_marker(self):
         """Have the kernel answer once more: `os._exit(0)` in the last cell looks like success otherwise."""
-        question = self.kc.execute("", silent=True, user_expressions={MARKER: "1 + 1"})
+        expressions = {MARKER: "1 + 1", "modules": MODULES}
+        question = self.kc.execute("", silent=True, user_expressions=expressions)
         reply = self.wait_for_reply(question, self.nb.cells[-1])  # with a cell, the deadline holds
-        answer = (reply or {}).get("content", {}).get("user_expressions", {}).get(MARKER, {})
-        if answer.get("data", {}).get("text/plain") != "2":
+        answers = (reply or {}).get("content", {}).get("user_expressions", {})
+        said = {name: answer.get("data", {}).get("text/plain", "") for name, answer in answers.items()}
+        modules_of_last_kernel[:] = said.get("modules", "").strip("'").split()
+        if said.get(MARKER) != "2":
             raise DeadKernelError("the kernel did not answer after the last cell")
+
+
+@contextlib.contextmanager
+def _no_word_of_tasks():
+    """When it is interrupted, a cell's task fails while the kernel is ended: asyncio would print that nobody asked."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for task in asyncio.all_tasks(ensure_event_loop()):
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise
 
 
 class _Engine(NBClientEngine):
@@ -264,31 +269,28 @@ class _Engine(NBClientEngine):
 
     @classmethod
     def execute_notebook(cls, nb, kernel_name, copy_path=None, on_progress=None, **options):
-        manager = _Manager(nb, copy_path, on_progress)
+        manager = ExecutedNotebook(nb, copy_path, on_progress)
         manager.notebook_start()
         try:
             cls.execute_managed_notebook(manager, kernel_name, **options)
         finally:
-            _honest_statuses(manager)
-            manager.save()
+            manager.close()
         return manager.nb
 
     @classmethod
     def execute_managed_notebook(
-        cls, manager, kernel_name, deadline, kernel_environment, on_executed, stdout_file, **options
+        cls, manager, kernel_name, deadline, kernel_environment, on_executed, on_kernel, stdout_file, **options
     ):
         client = _Client(
-            manager, deadline, kernel_environment, on_executed, run_log=stdout_file, kernel_name=kernel_name
+            manager,
+            deadline,
+            kernel_environment,
+            on_executed,
+            on_kernel,
+            run_log=stdout_file,
+            kernel_name=kernel_name,
         )
         client.execute()
-
-
-def _honest_statuses(manager: _Manager) -> None:
-    """papermill's times of the whole, without its calling cells completed that never ran."""
-    manager.end_time = manager.now()
-    metadata = manager.nb.metadata.papermill
-    metadata["end_time"] = manager.end_time.isoformat()
-    metadata["duration"] = (manager.end_time - manager.start_time).total_seconds()
 
 
 papermill_engines.register("daybook", _Engine)

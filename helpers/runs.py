@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,7 +24,9 @@ FIELDS = (
     "run",
     "notebook",
     "state",
+    "schedule",
     "scheduled_at",
+    "attempt",
     "started_at",
     "finished_at",
     "seconds",
@@ -34,9 +37,11 @@ FIELDS = (
     "parameters",
     "source_sha256",
     "flow_run",
+    "processes",
     "versions",
 )
 PART = ".part"
+END_SECONDS = 5.0
 CRASHED = "the run's process ended without finishing it"
 _NAME = re.compile(r"\d{8}T\d{6}Z-.+-[0-9a-f]{8}(\.part)?")
 
@@ -52,30 +57,43 @@ class RunRecord:
         As given, masked.
     scheduled_at : str, optional
         The tick that asked for the run, ISO 8601 in UTC.
+    **facts
+        Others of `FIELDS`, such as the `schedule` of the tick.
     """
 
-    def __init__(self, notebook: str, parameters: dict, scheduled_at: str | None = None):
+    def __init__(self, notebook: str, parameters: dict, scheduled_at: str | None = None, **facts):
         stem = re.sub(r"[^\w.-]+", "-", Path(notebook).stem)[:40]  # 160 bytes at most; a file system takes 255
         self.run = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{stem}-{uuid.uuid4().hex[:8]}"
         # Under another name until it is locked and described: it would be closed as a crashed run's otherwise.
         self.folder = home() / f".{self.run}"
         self.folder.mkdir()
         self._lock = _run_lock(self.folder)
-        self._lock.acquire()
         self.facts: dict = dict.fromkeys(FIELDS) | {
             "run": self.run,
             "notebook": notebook,
             "state": "pending",
             "scheduled_at": scheduled_at,
+            "attempt": 1,
             "parameters": parameters,
+            "processes": [identity(os.getpid())],
         }
-        self.update()
-        self.folder = self.folder.rename(home() / f"{self.run}{PART}")
+        try:
+            self._lock.acquire()
+            self.update(**facts)
+            self.folder = self.folder.rename(home() / f"{self.run}{PART}")
+        except OSError:  # on a full disk a run that has not begun leaves nothing
+            self._lock.release()
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def update(self, **facts) -> None:
         """Change facts in `run.json`."""
         self.facts |= facts
         write_whole(self.folder / "run.json", json.dumps(self.facts, indent=1))
+
+    def add_process(self, pid: int) -> None:
+        """Record a process that leads a session of its own, so that whoever closes the run can end all of it."""
+        self.update(processes=[*self.facts["processes"], identity(pid)])
 
     def finish(self, state: str, error: str | None = None) -> Path:
         """Record the final state, and give the folder its final name.
@@ -142,34 +160,71 @@ def close_crashed() -> list[str]:
     list of str
         The runs that were closed.
     """
+    parts = [folder for folder in _folders() if folder.name.endswith(PART)]
+    return [_close(folder, lock) for folder in parts if (lock := _free_lock(folder))]
+
+
+def end_going(schedules: set[str]) -> list[str]:
+    """Kill the runs of these schedules that are still going, whoever started them, and close them as crashed.
+
+    Returns
+    -------
+    list of str
+        The runs that were closed.
+    """
     closed = []
     for folder in _folders():
-        lock = _free_lock(folder) if folder.name.endswith(PART) else None
-        if lock is None:
-            continue
-        facts = read(folder) | {"state": "crashed", "error": CRASHED}
-        facts.pop("folder")
-        end_processes(facts["run"])
-        write_whole(folder / "run.json", json.dumps(facts | {"finished_at": now()}, indent=1))
-        _closed(folder, lock)
-        closed.append(facts["run"])
-    return closed
+        facts = read(folder) if folder.name.endswith(PART) else {"schedule": None}
+        if facts["schedule"] in schedules and facts["state"] != "crashed":
+            end_processes(facts["run"], facts["processes"] or [])
+            # A process that is killed may keep its lock for a moment.
+            if lock := _free_lock(folder, END_SECONDS):
+                closed.append(_close(folder, lock))
+    return closed + close_crashed()
 
 
-def end_processes(run: str) -> None:
-    """Kill what the kernel of a run started and left: workers of its cluster, programs that its cells called.
+def are_going() -> bool:
+    """Whether a run of this home is going."""
+    return any(folder.name.endswith(PART) and _is_held(folder) for folder in _folders())
 
-    Whatever process group or parent they have by then, they have the run's name in their environment.
-    """
+
+def identity(pid: int) -> list:
+    """A process id with the time at which the process started, seconds since 1970: ids alone are used again."""
     import psutil  # not needed to list runs
+
+    return [pid, psutil.Process(pid).create_time()]
+
+
+def end_processes(run: str, recorded: list = ()) -> None:
+    """Kill what a run started and left: its kernel, workers of its cluster, programs that its cells called.
+
+    Parameters
+    ----------
+    run : str
+        Whatever process group or parent they have by then, programs have the run's name in their environment.
+    recorded : list of list
+        As `identity` makes them: these processes, and all of the sessions that they lead. A forked kernel has the
+        environment of what it was forked from.
+    """
+    import psutil
 
     left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get("DAYBOOK_RUN") == run:
+            if process.pid != os.getpid() and _belongs(process, run, recorded):
                 process.kill()
                 left.append(process)
-    psutil.wait_procs(left, timeout=5)
+    psutil.wait_procs(left, timeout=END_SECONDS)
+
+
+def _belongs(process, run: str, recorded: list) -> bool:
+    for pid, created in recorded:
+        # A session cannot be older than the process that leads it.
+        if process.pid == pid and abs(process.create_time() - created) < 1:
+            return True
+        if os.getsid(process.pid) == pid and process.create_time() >= created - 1:
+            return True
+    return process.environ().get("DAYBOOK_RUN") == run
 
 
 def _folders() -> Iterator[Path]:
@@ -186,13 +241,23 @@ def _run_lock(folder: Path) -> FileLock:
     return FileLock(folder / "run.lock")
 
 
-def _free_lock(folder: Path) -> FileLock | None:
+def _close(folder: Path, lock: FileLock) -> str:
+    """Close a crashed run, whose lock is held; its id."""
+    facts = read(folder) | {"state": "crashed", "error": CRASHED}
+    facts.pop("folder")
+    end_processes(facts["run"], facts["processes"] or [])
+    write_whole(folder / "run.json", json.dumps(facts | {"finished_at": now()}, indent=1))
+    _closed(folder, lock)
+    return facts["run"]
+
+
+def _free_lock(folder: Path, seconds: float = 0) -> FileLock | None:
     """The lock of a run whose process is gone, now held by this one; None while the run is going, or has finished."""
     if not (folder / "run.lock").exists():
         return None
     lock = _run_lock(folder)
     with contextlib.suppress(Timeout, OSError):
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
         if not _final(folder).exists():
             return lock
         # The run has finished in the meantime, and opening its lock has made the folder again.

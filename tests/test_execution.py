@@ -13,7 +13,7 @@ import nbformat
 import psutil
 import pytest
 
-from helpers import kernel_client, runs
+from helpers import executed_notebook, runs
 from helpers.exceptions import DaybookError, ParameterError
 from helpers.execution import run_notebook
 
@@ -75,6 +75,10 @@ def test_a_completed_run_leaves_a_whole_folder(home, write_nb, capfd):
     assert (told["cells_done"], told["cells"]) == (4, 5)  # the fifth is empty; papermill adds one of parameters
     assert told["versions"]["prefect"]
     assert told["seconds"] == outcome.seconds > 0
+    assert (told["schedule"], told["attempt"], told["flow_run"]) == (None, 1, None)
+    [run, kernel] = told["processes"]  # each with the time at which it started
+    assert run == runs.identity(os.getpid())
+    assert kernel[0] != os.getpid()
     assert seen[-1] == (4, 5)
     # papermill's and ipykernel's own words, such as a warning of a kernel that talks over TCP, are not for the person.
     assert capfd.readouterr().err == ""
@@ -291,6 +295,22 @@ def test_a_kernel_that_is_not_installed_is_one_line(home, write_nb):
     assert_closed(home, outcome)
 
 
+def test_a_kernel_that_does_not_start_is_one_line(home, write_nb, tmp_path, monkeypatch):
+    """A notebook whose kernel's command ends at once fails with one line."""
+    spec = {"argv": [sys.executable, "-c", "exit(3)", "{connection_file}"], "display_name": "x", "language": "python"}
+    (folder := tmp_path / "jupyter" / "kernels" / "broken").mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    notebook = write_nb(["1"])
+    nb = nbformat.read(notebook, as_version=4)
+    nb.metadata.kernelspec.name = "broken"
+    nbformat.write(nb, notebook)
+    outcome = run_notebook(notebook, {})
+    assert outcome.error.startswith("the kernel 'broken' did not start: Kernel died")
+    assert "\n" not in outcome.error
+    assert_closed(home, outcome)
+
+
 def test_a_flood_of_output_stays_small_in_the_notebook(write_nb):
     """Of 40 MB printed the notebook keeps the beginning and the end and says so; the log has all of it."""
     cells = ["print('first')\nfor i in range(40): print('y' * 1_000_000)\nprint('last')", "print('small')"]
@@ -301,7 +321,7 @@ def test_a_flood_of_output_stays_small_in_the_notebook(write_nb):
     assert text.startswith("first\nyyy")
     assert text.endswith("yyy\nlast\n")
     # 40 lines of a million and a line feed, "first\n" and "last\n", less what is kept of the beginning and the end.
-    left_out = 40 * 1_000_001 + 6 + 5 - 2 * kernel_client.KEPT_CHARACTERS
+    left_out = 40 * 1_000_001 + 6 + 5 - 2 * executed_notebook.KEPT_CHARACTERS
     assert f"{left_out:,} characters are left out here; run.log has them" in text
     assert [output.text for output in small.outputs] == ["small\n"]
     folder = Path(outcome.folder)
@@ -311,8 +331,8 @@ def test_a_flood_of_output_stays_small_in_the_notebook(write_nb):
 
 def test_output_of_any_size_is_kept_in_order():
     """Text up to both ends' size is kept whole; beyond it, exactly the middle is left out."""
-    kept = kernel_client.KEPT_CHARACTERS
-    stream = kernel_client._Stream("stdout")
+    kept = executed_notebook.KEPT_CHARACTERS
+    stream = executed_notebook.Stream("stdout")
     assert stream.beginning("a" * kept) == "a" * kept
     assert stream.end.text == ""
     assert stream.beginning("b" * kept) == ""

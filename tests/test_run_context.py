@@ -10,10 +10,11 @@ from helpers import run_context
 from helpers.run_context import RunContext
 
 
+@pytest.mark.parametrize("of_tick", [{}, {"schedule": "often", "attempt": 3, "flow_run": "an-id"}])
 @pytest.mark.parametrize("scheduled_at", [None, "2026-01-01T00:00:00+00:00"])
-def test_a_child_process_knows_its_run(tmp_path, monkeypatch, scheduled_at):
+def test_a_child_process_knows_its_run(tmp_path, monkeypatch, scheduled_at, of_tick):
     """What a run puts into the environment makes the same context again in a child."""
-    context = RunContext("run-1", tmp_path / "a folder", "tiny ü.ipynb", scheduled_at)
+    context = RunContext("run-1", tmp_path / "a folder", "tiny ü.ipynb", scheduled_at, **of_tick)
     for name, value in context.environment().items():
         assert isinstance(value, str)
         monkeypatch.setenv(name, value)
@@ -58,8 +59,10 @@ def test_now_is_utc_to_the_millisecond():
 
 def test_provenance_of_a_run(tmp_path, monkeypatch):
     """A trial records the run, its time, the parameters without their secrets, and the versions; as JSON."""
-    for name, value in RunContext("run-1", tmp_path, "tiny.ipynb", "2026-01-01T00:00:00+00:00").environment().items():
-        monkeypatch.setenv(name, value)
+    context = RunContext("run-1", tmp_path, "tiny.ipynb", "2026-01-01T00:00:00+00:00", "often")
+    for name, value in context.environment().items():
+        if value:  # an empty one is taken away from a run's kernel
+            monkeypatch.setenv(name, value)
     # As Prefect would give them inside a flow.
     parameters = {"store": "postgresql://me:s3cret@host/db", "seed": 1}
     monkeypatch.setattr("prefect.runtime.flow_run.parameters", parameters, raising=False)
@@ -72,6 +75,7 @@ def test_provenance_of_a_run(tmp_path, monkeypatch):
         "notebook": "tiny.ipynb",
         "parameters": {"store": "postgresql://me:***@host/db", "seed": 1},
         "scheduled_at": "2026-01-01T00:00:00+00:00",
+        "schedule": "often",
     }
     json.dumps(found)
 
@@ -80,4 +84,4 @@ def test_provenance_by_hand(monkeypatch):
     """By hand a trial has no run, no notebook and no schedule."""
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     found = run_context.provenance()
-    assert [found[name] for name in ("run", "flow_run", "notebook", "scheduled_at")] == [None] * 4
+    assert [found[name] for name in ("run", "flow_run", "notebook", "scheduled_at", "schedule")] == [None] * 5
