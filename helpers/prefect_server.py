@@ -176,6 +176,7 @@ def _launch(port: int) -> LocalServer:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
     environment = {name: value for name, value in kept.items() if name != "PREFECT_API_URL"} | SETTINGS
     environment["PREFECT_HOME"] = str(subfolder("prefect"))
+    environment["PREFECT_SERVER_UI_API_URL"] = f"http://127.0.0.1:{port}/api"  # its page asks at port 4200 otherwise
     with log.open("wb") as output:
         child = subprocess.Popen(
             [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import psutil
 import pytest
@@ -40,6 +41,9 @@ def test_lives_once_in_a_home(home, own_server, monkeypatch):
     server = prefect_server.find()  # in a process that did not start it
     assert {server.pid} == pids
     assert prefect_server.start() == server
+
+    with urllib.request.urlopen(f"{server.page}/ui-settings") as settings:
+        assert json.load(settings)["api_url"] == server.url  # where its page, in a browser, asks
 
     members = family(server.pid)
     sockets = [c.laddr for m in members for c in m.net_connections("inet") if c.status == psutil.CONN_LISTEN]
