@@ -109,7 +109,7 @@ def run_notebook(
     parameters = masking.mask_values(checked(notebook, with_tick(notebook, given, scheduled_at)), secrets)
     environment = prefect_server.environment() | masking.environment(secrets)
     runs.close_crashed()
-    told = {"schedule": schedule, "attempt": attempt, "flow_run": flow_run}
+    told = {"schedule": schedule, "attempt": attempt, "flow_run": flow_run, "served": runs.is_served()}
     record = runs.RunRecord(notebook.name, parameters, scheduled_at, **told)
     with _terminable():
         try:

@@ -25,6 +25,7 @@ FIELDS = (
     "notebook",
     "state",
     "schedule",
+    "served",
     "scheduled_at",
     "attempt",
     "started_at",
@@ -165,7 +166,9 @@ def close_crashed() -> list[str]:
 
 
 def end_going(schedules: set[str]) -> list[str]:
-    """Kill the runs of these schedules that are still going, whoever started them, and close them as crashed.
+    """Kill the runs that `daybook serve` has started for these schedules, and close them as crashed.
+
+    Those of a cron job whose schedule has the same name are not among them.
 
     Returns
     -------
@@ -175,12 +178,17 @@ def end_going(schedules: set[str]) -> list[str]:
     closed = []
     for folder in _folders():
         facts = read(folder) if folder.name.endswith(PART) else {"schedule": None}
-        if facts["schedule"] in schedules and facts["state"] != "crashed":
+        if facts["schedule"] in schedules and facts["served"] and facts["state"] != "crashed":
             end_processes(facts["run"], facts["processes"] or [])
             # A process that is killed may keep its lock for a moment.
             if lock := _free_lock(folder, END_SECONDS):
                 closed.append(_close(folder, lock))
     return closed + close_crashed()
+
+
+def is_served() -> bool:
+    """Whether `daybook serve` has started this process."""
+    return bool(os.environ.get("DAYBOOK_SERVED"))
 
 
 def are_going() -> bool:

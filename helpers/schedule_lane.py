@@ -165,6 +165,11 @@ class Lane:
             else:
                 self._report_end(replace(tick, attempt=facts["attempt"]), facts, may_retry=True)
 
+    def done_until(self) -> datetime:
+        """Up to when nothing would be lost with this process: of a tick that waits no server may know."""
+        pending = [tick for tick in (*self.waiting, *self.upcoming, *self._begun.values()) if tick.flow_run is None]
+        return min([self.seen_until, *(tick.scheduled_at - timedelta(milliseconds=1) for tick in pending)])
+
     def next_due(self) -> datetime | None:
         """When the next tick that is known is due."""
         return min((tick.due_at for tick in self.upcoming), default=None)
@@ -222,17 +227,9 @@ class Lane:
         if not is_ours:
             return  # it was cancelled or paused in the last seconds, or is somebody else's
         policies = self.served.policies
-        request = Request(
-            notebook=self.served.notebook,
-            given=self._parameters(tick),
-            scheduled_at=tick.text,
-            schedule=self.name,
-            flow_run=tick.flow_run,
-            attempt=tick.attempt,
-            timeout=policies.timeout,
-            overlap=policies.overlap,
-            environment=self.environment,
-        )
+        asked = {"scheduled_at": tick.text, "schedule": self.name, "flow_run": tick.flow_run, "attempt": tick.attempt}
+        asked |= {"timeout": policies.timeout, "overlap": policies.overlap, "environment": self.environment}
+        request = Request(self.served.notebook, self._parameters(tick), **asked)
         try:
             key, pid = self.starter.start(request)
         except (RunError, OSError) as error:

@@ -101,7 +101,7 @@ class Serving:
             self.lanes.append(lane)
             lane.reconcile()
             _say(f"serving {one.name}: {one.schedule}; {self._page(lane)}")
-            if warning := serving_checks.short_interval(one, lane.gap):
+            for warning in serving_checks.warnings(one, lane.gap):
                 _say(warning)
         self.deployments.be_brisk()
 
@@ -198,7 +198,7 @@ class Serving:
             }
             at, before = self._written.get(lane.name, (-STATE_SECONDS, {}))
             if facts != before or time.monotonic() - at > STATE_SECONDS:
-                seen = {"seen_until": lane.seen_until.isoformat(timespec="milliseconds")}
+                seen = {"seen_until": lane.done_until().isoformat(timespec="milliseconds")}
                 with contextlib.suppress(OSError):  # a full disk does not end the schedules
                     served_state.write(lane.name, self._lasting(lane) | facts | seen)
                     self._written[lane.name] = (time.monotonic(), facts)
@@ -227,8 +227,10 @@ class Serving:
 
     def _kill(self) -> None:
         """End at once: whoever asks twice does not want to wait."""
-        stop_signals.kill_children(spared=self.server.pid if self.server.is_needed() else None)
+        stop_signals.kill_children(spared=self.server.pid)
         runs.end_going(self.names)
+        if not self.server.is_needed():
+            stop_signals.kill_children()
 
     def _close(self) -> None:
         """End the runs that are going, in a recorded state, and all that this process has started."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+from datetime import UTC, datetime
 from statistics import median
 
 import psutil
@@ -80,12 +81,25 @@ def secrets(served: list[ServedNotebook]) -> dict[str, str]:
     return found
 
 
+def warnings(served: ServedNotebook, gap: float) -> list[str]:
+    """What a person should know of a schedule beforehand, a line each.
+
+    Parameters
+    ----------
+    served : ServedNotebook
+    gap : float
+        Seconds between its ticks.
+    """
+    found = [short_interval(served, gap), served.schedule.daylight_saving(datetime.now(UTC))]
+    return [f"warning: {warning}" for warning in found if warning]
+
+
 def short_interval(served: ServedNotebook, gap: float) -> str | None:
-    """A warning when ticks come faster, every `gap` seconds, than runs take: most of them would not run."""
+    """A line when ticks come faster, every `gap` seconds, than runs take: most of them would not run."""
     past = [facts for facts in runs.listing(100, served.notebook.name) if facts["state"] == "completed"][:N_MEASURED]
     if not past or (took := median(facts["seconds"] for facts in past)) <= gap:
         return None
     return (
-        f"warning: {served.name} ticks every {gap:g} s, but its last {len(past)} runs took {took:.1f} s (median); "
+        f"{served.name} ticks every {gap:g} s, but its last {len(past)} runs took {took:.1f} s (median); "
         f"what then happens is --overlap {served.policies.overlap}"
     )

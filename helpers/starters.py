@@ -11,11 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from helpers.child_runs import COMMAND
 from helpers.exceptions import RunError
 from helpers.masking import VARIABLE
 from helpers.zygote_process import ZygoteProcess
 
 HELPERS = Path(__file__).parent
+SERVED = {"DAYBOOK_SERVED": "1"}  # what tells a run that its schedule's process answers for it
 
 
 @dataclass(frozen=True)
@@ -82,20 +84,11 @@ class ColdStarter:
         str, int
             A key for `ended`, and the process id, which leads a session of its own.
         """
-        command = [
-            sys.executable,
-            "-m",
-            "helpers.command_line",
-            "run",
-            str(request.notebook),
-            "-f",
-            "/dev/stdin",
-            "--json",
-        ]
+        command = [*COMMAND, str(request.notebook), "-f", "/dev/stdin", "--json"]
         command += ["--overlap", request.overlap]
         command += ["--scheduled-at", request.scheduled_at] if request.scheduled_at else []
         command += ["--timeout", str(request.timeout)] if request.timeout else []
-        told = {"DAYBOOK_SCHEDULE": request.schedule, "DAYBOOK_ATTEMPT": str(request.attempt)}
+        told = SERVED | {"DAYBOOK_SCHEDULE": request.schedule, "DAYBOOK_ATTEMPT": str(request.attempt)}
         told["PREFECT__FLOW_RUN_ID"] = request.flow_run
         environment = os.environ | {name: value or "" for name, value in told.items()} | request.environment
         environment.pop(VARIABLE, None)  # a run is given its own secrets, and has no business with those of others
@@ -168,7 +161,10 @@ class WarmStarter:
         key = uuid.uuid4().hex
         names = ("scheduled_at", "schedule", "flow_run", "attempt", "timeout", "overlap")
         asked = {"id": key, "notebook": str(request.notebook), "given": request.given}
-        asked |= {"environment": request.environment, "options": {name: getattr(request, name) for name in names}}
+        asked |= {
+            "environment": SERVED | request.environment,
+            "options": {name: getattr(request, name) for name in names},
+        }
         try:
             return key, self._zygote.fork(asked)
         except RunError:  # it was killed

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import psutil
 
+GONE_SECONDS = 1.0
 NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -79,11 +80,12 @@ class StopSignals:
 
 
 def kill_children(spared: int | None = None) -> None:
-    """Kill all processes below this one, except one of its children and what is below that."""
+    """Kill all processes below this one and see them gone; one of its children may be spared, with what is below it."""
+    killed = []
     for child in psutil.Process().children():
-        if child.pid == spared:
-            continue
         with contextlib.suppress(psutil.Error):
-            for process in [*child.children(recursive=True), child]:
+            for process in [*child.children(recursive=True), child] if child.pid != spared else []:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
+                    killed.append(process)
+    psutil.wait_procs(killed, timeout=GONE_SECONDS)

@@ -37,7 +37,7 @@ class WarmCluster:
     def __init__(self, options: dict):
         self.options = options
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "helpers.warm_cluster", json.dumps(options)],
+            [sys.executable, "-P", "-m", "helpers.warm_cluster", json.dumps(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

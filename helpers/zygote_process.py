@@ -44,7 +44,7 @@ class ZygoteProcess:
         self._ended: list[dict] = []
         self._process = subprocess.Popen(
             # As Jupyter starts its kernels: the debugger warns of frozen modules otherwise.
-            [sys.executable, "-Xfrozen_modules=off", "-m", "helpers.zygote"],
+            [sys.executable, "-Xfrozen_modules=off", "-P", "-m", "helpers.zygote"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # A run is given its own secrets, and has no business with those of others.

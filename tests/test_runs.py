@@ -142,3 +142,24 @@ def test_nobody_takes_a_beginning_or_ending_run_for_a_crashed_one(home):
     assert [closer.exitcode for closer in closers] == [0, 0]
     assert {facts["state"] for facts in runs.listing()} == {"completed"}
     assert len(list(home.iterdir())) == 300
+
+
+@pytest.mark.slow
+def test_only_what_serve_started_is_ended_for_it():
+    """A served run of the schedule is killed and closed; a cron job's run of the same name, and others, go on."""
+    code = "import sys, time; from helpers import runs; r = runs.RunRecord('n.ipynb', {}, schedule=sys.argv[1], "
+    code += "served=sys.argv[2] == 'True'); print(r.run, flush=True); time.sleep(300)"
+    going = {}
+    for asked in (("often", True), ("often", False), ("other", True)):
+        child = subprocess.Popen([sys.executable, "-c", code, *map(str, asked)], stdout=subprocess.PIPE, text=True)
+        going[asked] = (child, child.stdout.readline().strip())
+    try:
+        assert runs.end_going({"often"}) == [going["often", True][1]]
+        # psutil has waited for the child that was killed, so that subprocess does not know its return code.
+        assert [psutil.pid_exists(child.pid) for child, _ in going.values()] == [False, True, True]
+        states = {facts["run"]: facts["state"] for facts in runs.listing()}
+        assert [states[run] for _, run in going.values()] == ["crashed", "pending", "pending"]
+    finally:
+        for child, _ in going.values():
+            child.kill()
+            child.communicate()

@@ -26,10 +26,22 @@ def test_serve_and_the_server_were_away(home, write_nb, tmp_path, policy):
         serve.start()
         serve.wait_for_line("serving", number=2)
         n_before = serve.states()["completed"]
-        serve.wait(lambda: serve.states()["completed"] >= n_before + (7 if policy == "all" else 2))
+        serve.wait(lambda: serve.states()["completed"] >= n_before + 2)
+        if policy == "all":
+            # Those that still wait are in nobody's memory but the file's.
+            serve.end(signal.SIGTERM)
+            serve.start()
+            serve.wait_for_line("serving", number=3)
+            serve.wait(lambda: serve.states()["completed"] >= n_before + 12)
         serve.end(signal.SIGTERM)
         ticks = serve.assert_one_record_a_tick(3)
         states = {facts["scheduled_at"]: facts["state"] for facts in serve.runs()}
         away = [tick for tick in ticks if tick > last][:5]
-        assert [states[tick] for tick in away] == ["completed" if policy == "all" else "missed"] * 5
-        serve.assert_never_two()
+        if policy == "all":
+            # One that was going, or beginning, when serve was ended may have been cancelled.
+            assert [states[tick] for tick in away].count("completed") >= 4
+            assert {states[tick] for tick in away} <= {"completed", "cancelled"}
+        else:
+            assert [states[tick] for tick in away] == ["missed"] * 5
+        if "cancelled" not in states.values():  # such a run notes no end
+            serve.assert_never_two()
