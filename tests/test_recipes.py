@@ -194,7 +194,7 @@ def test_secrets(notebook, kind, monkeypatch):
 
 
 @pytest.mark.slow
-def test_secrets_reach_the_run(notebook, tmp_path, prefect, monkeypatch, write_nb):
+def test_secrets_arrive(notebook, tmp_path, prefect, monkeypatch, write_nb):
     """With its two files written as the comments say, the line runs, and the secrets arrive."""
     cell = "import os\nfrom helpers.masking import reveal\nassert os.environ['SATURN_TOKEN'] == \"it's a $ecret\""
     cell += "\nassert reveal(text) == 'https://me:pw@host/'"
