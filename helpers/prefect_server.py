@@ -76,7 +76,8 @@ class LocalServer:
 def connect() -> str:
     """Find or start the server, and tell this process and its children about it.
 
-    To be called before Prefect is imported, which reads its settings then.
+    To be called before Prefect is imported, which reads its settings then; where it is imported already, they are read
+    again.
 
     Returns
     -------
@@ -89,6 +90,9 @@ def connect() -> str:
         When the server that `PREFECT_API_URL` names does not answer, or the local one does not start.
     """
     os.environ.update(environment())
+    if imported := sys.modules.get("prefect.context"):
+        # Such as by the check of a cron line. Its settings of then would have it start a server of its own.
+        imported.refresh_global_settings_context()
     return os.environ["PREFECT_API_URL"]
 
 

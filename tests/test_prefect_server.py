@@ -206,3 +206,15 @@ def test_a_server_of_another_version_is_refused(monkeypatch, answers, said):
     assert said in str(refused.value)
     assert f"PREFECT_API_URL={url}" in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.slow
+def test_prefect_that_was_imported_before_is_told(prefect):
+    """Whoever imports Prefect before it is connected speaks to the home's server, and starts none of its own."""
+    code = "import prefect.context, psutil; from helpers import prefect_server; import os; "
+    code += "url = os.environ.pop('PREFECT_API_URL'); prefect.context.refresh_global_settings_context(); "
+    code += "os.environ['PREFECT_API_URL'] = url; prefect_server.connect(); "
+    code += "from prefect.client.orchestration import get_client; client = get_client(sync_client=True); "
+    code += "client.hello(); print(client.api_url, len(psutil.Process().children(recursive=True)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"{prefect}/", "0"]

@@ -27,6 +27,7 @@ TICKS = int(os.environ.get("DAYBOOK_BENCHMARK_TICKS", 20))
 WARM_UP = 2  # the first tick's kernel imports, the second's is forked from what the first had imported
 SEEDS = 5
 INTERVAL = 15.0
+BEFORE_SECONDS = 0.5
 IDLE_SECONDS = 60.0
 
 
@@ -87,6 +88,7 @@ def ticks(aim: float, n_ticks: int, *options: str) -> None:
     done = len(completed())
     with serving("--every", f"{INTERVAL:g}s", *options) as serve:
         for number in range(done + 1, done + WARM_UP + n_ticks + 1):
+            time.sleep(-(time.time() + BEFORE_SECONDS) % INTERVAL)  # idleness between ticks is measured by itself
             before, is_over = cpu_seconds(serve, server), len(completed()) >= number
             facts = wait_for_run(number)
             time.sleep(2.0)  # what the run's processes and the server do after it belongs to it
