@@ -22,7 +22,7 @@ run: env  ## evaluate the ticket model on the embedded sample
 test: env  ## everything
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -n 3 --dist loadfile -q  # most of the slow ones wait for ticks
+	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 quick: env  ## what a person runs while editing
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow"
