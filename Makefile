@@ -3,6 +3,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BIN := .venv/bin
+# A file's tests stay together, as they share servers; more of them at a time than cores, as most wait for a process.
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -q
 
 .PHONY: env run test quick lab benchmark notebooks lock
 env: .venv/installed
@@ -22,10 +24,10 @@ run: env  ## evaluate the ticket model on the embedded sample
 test: env  ## everything
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+	$(PYTEST)
 
 quick: env  ## what a person runs while editing
-	$(BIN)/python -m pytest -n 2 --dist loadfile -q -m "not slow"
+	$(PYTEST) -n 2 -m "not slow"
 
 lab: env  ## JupyterLab on notebooks/
 	$(BIN)/daybook lab

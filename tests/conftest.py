@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -13,6 +14,26 @@ from helpers import prefect_server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REAL_LOG = REPOSITORY.parent / "shared" / "data" / "incident_event_log.zip"
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start: what a shell starts in the background ignores it, with its children."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that the others fill the time beside them."""
+
+    def place(item: pytest.Item) -> int:
+        if item.path.name == "test_two_hundred_ticks.py":
+            return 0
+        return 1 if item.path.parent.name == "faults" else 2 if item.get_closest_marker("slow") else 3
+
+    first = {}
+    for item in items:
+        first[item.path] = min(place(item), first.get(item.path, 3))
+    items.sort(key=lambda item: first[item.path])
 
 
 @pytest.fixture(autouse=True)

@@ -96,8 +96,9 @@ class Run:
             stdout=subprocess.PIPE,
             text=True,
         )
-        with self.process.stdin as pipe:
-            json.dump(given, pipe)
+        json.dump(given, self.process.stdin)
+        self.process.stdin.close()
+        self.process.stdin = None  # `communicate` would write to it
 
     def pid_of_a_task(self) -> int:
         """Wait for a task that scores, and give it time to be in its middle; the process that it is in."""
@@ -111,10 +112,8 @@ class Run:
 
     def ended(self) -> dict:
         """Wait for its end; what it printed."""
-        with self.process.stdout as pipe:
-            lines = pipe.read().splitlines()
-        self.process.wait(10)
-        return json.loads(lines[-1])
+        said, _ = self.process.communicate(timeout=120)
+        return json.loads(said.splitlines()[-1])
 
 
 def scores(outcome: dict) -> dict:

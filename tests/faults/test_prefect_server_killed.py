@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import free_port
-from serve_process import Serve, cells
+from serve_process import START_SECONDS, Serve, cells
 from tiny_trial import STORE, TRIAL, serve_of
 
 from helpers import prefect_server
@@ -18,7 +18,7 @@ from helpers.trials import TrialStore
 
 pytestmark = pytest.mark.slow
 EVERY = 5.0
-AWAY_SECONDS = float(os.environ.get("DAYBOOK_TEST_AWAY_SECONDS", 30))
+AWAY_SECONDS = float(os.environ.get("DAYBOOK_TEST_AWAY_SECONDS", 15))
 
 
 def a_server(home: Path, port: int) -> subprocess.Popen:
@@ -32,8 +32,10 @@ def a_server(home: Path, port: int) -> subprocess.Popen:
             env=os.environ | settings,
             start_new_session=True,
         )
+    ends = time.monotonic() + START_SECONDS
     while not prefect_server.is_healthy(f"http://127.0.0.1:{port}/api"):
         assert process.poll() is None, (home / "server.log").read_text()
+        assert time.monotonic() < ends, (home / "server.log").read_text()
         time.sleep(0.2)
     return process
 

@@ -63,5 +63,5 @@ def test_nothing_grows(write_nb, prefect):
     assert of_state["completed"] <= set(trials) <= of_state["completed"] | of_state.get("cancelled", set())
     assert not set(states) - {"completed", "skipped", "cancelled"}
     # One that takes more than its second is the reason why the next is skipped; on a busy machine many do.
-    assert states["completed"] >= TICKS / 4
+    assert states["completed"] >= TICKS / 10
     assert not list(Path(serve.runs()[0]["folder"]).parent.glob("*.part"))
