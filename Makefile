@@ -35,6 +35,7 @@ lab: env  ## JupyterLab on notebooks/
 benchmark: env  ## speed and memory, as ratios from one run
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.ticks
+	$(BIN)/python -m tests.benchmarks.scale
 
 notebooks: env  ## execute the notebooks anew, as they are committed
 	$(BIN)/python -m tests.execute_notebooks $(NOTEBOOKS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from helpers import __version__, parameters, schedule_commands
+from helpers import __version__, parameters, schedule_commands, ticket_commands
 from helpers.exceptions import DaybookError, ParameterError
 from helpers.terminal import hours, print_table, printable
 
@@ -75,7 +75,9 @@ def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
         from helpers.execution import run_notebook  # 0.6 s of import, after what is quickly refused
 
         with Progress() as progress:
-            outcome = run_notebook(notebook, given, tick, timeout, overlap, progress.update, **_asked_by())
+            outcome = run_notebook(
+                notebook, given, tick, timeout, overlap, progress.update, on_note=progress.note, **_asked_by()
+            )
     except DaybookError as error:
         if as_json:
             fields = ("run", "folder", "trial", "seconds")
@@ -209,6 +211,7 @@ for _command in (
     schedule_commands.backfill,
     schedule_commands.replay,
     schedule_commands.status,
+    ticket_commands.tickets,
 ):
     app.add_command(_command)
 

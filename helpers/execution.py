@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from helpers import masking, prefect_server, runs
 from helpers.exceptions import DaybookError, ParameterError
 from helpers.home import subfolder
-from helpers.kernel_client import Deadline, execute
+from helpers.kernel_client import Deadline, Listener, execute
 from helpers.parameters import checked
 from helpers.run_context import RECORDED_PACKAGES, RunContext, now
 from helpers.tick_parameters import with_tick
@@ -69,6 +69,7 @@ def run_notebook(
     attempt: int = 1,
     flow_run: str | None = None,
     lock: str | None = None,
+    on_note: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Execute a notebook headless into a run folder.
 
@@ -93,6 +94,8 @@ def run_notebook(
         The id of the flow run that Prefect scheduled, which the notebook's flow becomes.
     lock : str, optional
         The name under which runs keep out of each other's way; by default the notebook's path.
+    on_note : callable, optional
+        Called with each line by which a cell tells how far it is.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def run_notebook(
     with _terminable():
         try:
             with _turn(lock or str(notebook.resolve()), notebook.stem, overlap):
-                return _execute_in(record, notebook, environment, Deadline(timeout), on_progress)
+                return _execute_in(record, notebook, environment, Deadline(timeout), on_progress, on_note)
         except Timeout:
             return _outcome(record, "skipped", f"another run of {notebook.name} was going")
         except KeyboardInterrupt as interrupt:  # while it waited for its turn
@@ -128,7 +131,12 @@ def _turn(name: str, stem: str, overlap: str) -> FileLock:
 
 
 def _execute_in(
-    record: runs.RunRecord, notebook: Path, environment: dict, deadline: Deadline, on_progress: Callable
+    record: runs.RunRecord,
+    notebook: Path,
+    environment: dict,
+    deadline: Deadline,
+    on_progress: Callable,
+    on_note: Callable,
 ) -> Outcome:
     told = {name: record.facts[name] for name in ("scheduled_at", "schedule", "attempt", "flow_run")}
     context = RunContext(record.run, record.folder, notebook.name, **told)
@@ -151,17 +159,8 @@ def _execute_in(
     # What a kernel prints may hold half a character, which UTF-8 has no way to write.
     with (record.folder / "run.log").open("w", encoding="utf-8", errors="backslashreplace") as log:
         try:
-            execute(
-                notebook,
-                executed,
-                parameters,
-                environment,
-                log,
-                deadline,
-                on_progress=progress,
-                on_executed=lambda: describe("completed"),
-                on_kernel=record.add_process,
-            )
+            listener = Listener(progress, lambda: describe("completed"), record.add_process, on_note)
+            execute(notebook, executed, parameters, environment, log, deadline, listener)
         except DaybookError as failure:
             error, state = str(failure), "failed"
         except KeyboardInterrupt as interrupt:

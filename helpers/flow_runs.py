@@ -2,6 +2,7 @@
 
 import os
 
+from helpers import compute
 from helpers.run_context import current
 from helpers.runs import PART
 
@@ -37,15 +38,15 @@ def run(flow, *args, **kwargs):
 def publish_links() -> None:
     """Put the way to the run's folder and to Dask's dashboard on the flow run's page. To be called inside a flow."""
     from prefect.artifacts import create_markdown_artifact
-    from prefect.context import FlowRunContext
 
-    client = getattr(FlowRunContext.get().task_runner, "client", None)  # Dask's; the other runners have none
+    active = compute.active()
+    link = active.dashboard_link if active else None
     lines = []
     if folder := current().folder:
         final = folder.with_name(folder.name.removesuffix(PART))  # as it is called when the run has ended
         lines.append(f"- [Run folder]({final.as_uri()}): `{final}`")
-    if client is not None:
-        lines.append(f"- [Dask dashboard]({client.dashboard_link}), while the cluster is up")
+    if link:
+        lines.append(f"- [Dask dashboard]({link}), while the cluster is up")
     if lines:
         create_markdown_artifact(key="where-to-look", markdown="\n".join(lines))
 

@@ -8,6 +8,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,7 @@ from helpers.exceptions import RunError
 from helpers.executed_notebook import ExecutedNotebook, Stream
 from helpers.home import REPOSITORY
 from helpers.masking import mask
+from helpers.run_progress import MIMETYPE
 from helpers.runs import end_processes, identity
 
 MARKER = "daybook-reached-the-end"
@@ -61,6 +63,28 @@ class Deadline:
         return None if self._end is None else max(self._end - time.monotonic(), 0.01)
 
 
+@dataclass(frozen=True)
+class Listener:
+    """What is called while a notebook is executed.
+
+    Attributes
+    ----------
+    on_progress : callable
+        With the number of code cells done and of all, after each.
+    on_executed : callable
+        Once all cells are done, while the kernel shuts down.
+    on_kernel : callable
+        With the kernel's process id, once there is one.
+    on_note : callable
+        With each line by which a cell tells how far it is (see `run_progress.MIMETYPE`).
+    """
+
+    on_progress: Callable[[int, int], None]
+    on_executed: Callable[[], None]
+    on_kernel: Callable[[int], None]
+    on_note: Callable[[str], None]
+
+
 def execute(
     notebook: Path,
     executed: Path,
@@ -68,9 +92,7 @@ def execute(
     environment: dict[str, str],
     log: TextIO,
     deadline: Deadline,
-    on_progress: Callable[[int, int], None],
-    on_executed: Callable[[], None],
-    on_kernel: Callable[[int], None] = lambda pid: None,
+    listener: Listener,
 ) -> None:
     """Execute a copy of a notebook in a kernel of its own.
 
@@ -86,12 +108,7 @@ def execute(
         Takes what the cells print.
     deadline : Deadline
         For the whole run.
-    on_progress : callable
-        Called with the number of code cells done and of all, after each.
-    on_executed : callable
-        Called once all cells are done, while the kernel shuts down.
-    on_kernel : callable, optional
-        Called with the kernel's process id, once there is one.
+    listener : Listener
 
     Raises
     ------
@@ -113,9 +130,7 @@ def execute(
                 name: v for name, v in (os.environ | environment).items() if v or name not in environment
             },
             deadline=deadline,
-            on_progress=on_progress,
-            on_executed=on_executed,
-            on_kernel=on_kernel,
+            listener=listener,
         )
     except PapermillExecutionError as error:
         raise RunError(_in_words(error)) from None
@@ -148,15 +163,13 @@ class _Client(PapermillNotebookClient):
         manager: ExecutedNotebook,
         deadline: Deadline,
         environment: dict,
-        on_executed: Callable,
-        on_kernel: Callable,
+        listener: Listener,
         run_log: TextIO,
         **options,
     ):
         super().__init__(manager, **options)
         self.environment = environment
-        self.on_executed = on_executed
-        self.on_kernel = on_kernel
+        self.listener = listener
         self.kernel: list = []
         self.run_log = run_log
         self.streams: dict[tuple[int, str], Stream] = {}
@@ -180,7 +193,7 @@ class _Client(PapermillNotebookClient):
                     self.set_widgets_metadata()
                     # Its exit takes a second or two, in which the HTML can be made.
                     self.kc.shutdown()
-                    self.on_executed()
+                    self.listener.on_executed()
         finally:
             # Such as the workers of the kernel's cluster when it was killed.
             end_processes(self.environment["DAYBOOK_RUN"], self.kernel)
@@ -200,7 +213,7 @@ class _Client(PapermillNotebookClient):
     def start_new_kernel(self, **options):
         super().start_new_kernel(**options)
         self.kernel = [identity(self.km.provisioner.pid)]
-        self.on_kernel(self.km.provisioner.pid)
+        self.listener.on_kernel(self.km.provisioner.pid)
 
     def start_new_kernel_client(self):
         try:
@@ -229,6 +242,8 @@ class _Client(PapermillNotebookClient):
     def process_message(self, msg, cell, cell_index):
         if msg["msg_type"] == "clear_output":
             self.streams.clear()
+        if note := (msg["content"].get("data") or {}).get(MIMETYPE):
+            self.listener.on_note(str(note.get("text", "")))
         if msg["msg_type"] != "stream":
             return super().process_message(msg, cell, cell_index)
         text, name = msg["content"]["text"], msg["content"]["name"]
@@ -268,25 +283,24 @@ class _Engine(NBClientEngine):
     """papermill's engine with this module's manager and client."""
 
     @classmethod
-    def execute_notebook(cls, nb, kernel_name, copy_path=None, on_progress=None, **options):
-        manager = ExecutedNotebook(nb, copy_path, on_progress)
+    def execute_notebook(cls, nb, kernel_name, copy_path=None, listener=None, **options):
+        manager = ExecutedNotebook(nb, copy_path, listener.on_progress)
         manager.notebook_start()
         try:
-            cls.execute_managed_notebook(manager, kernel_name, **options)
+            cls.execute_managed_notebook(manager, kernel_name, listener=listener, **options)
         finally:
             manager.close()
         return manager.nb
 
     @classmethod
     def execute_managed_notebook(
-        cls, manager, kernel_name, deadline, kernel_environment, on_executed, on_kernel, stdout_file, **options
+        cls, manager, kernel_name, deadline, kernel_environment, listener, stdout_file, **options
     ):
         client = _Client(
             manager,
             deadline,
             kernel_environment,
-            on_executed,
-            on_kernel,
+            listener,
             run_log=stdout_file,
             kernel_name=kernel_name,
         )

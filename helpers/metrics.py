@@ -3,12 +3,15 @@
 import numpy as np
 import pandas as pd
 
+from helpers.partial_scores import partial_scores
+
 METRICS = {"MAE": "mae", "MedAE": "medae", "MSE": "mse", "R2": "r2"}
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+ERROR_ENDS = (0.05, 0.95)  # quantiles of the errors, between which a chart shows them in equal bins
 
 
 def score(y_true: pd.Series, y_pred: pd.Series, metric_name: str) -> float | None:
-    """Compute one metric with scikit-learn.
+    """Compute one metric, as scikit-learn defines it and by the same sums as `scoring.score_log` for a log of any size.
 
     Parameters
     ----------
@@ -21,7 +24,8 @@ def score(y_true: pd.Series, y_pred: pd.Series, metric_name: str) -> float | Non
     Returns
     -------
     float or None
-        None where the metric is not defined: R² of fewer than two events.
+        Equal to scikit-learn's to 12 digits, the median to the last bit. None where the metric is not defined: R² of
+        fewer than two events.
 
     Raises
     ------
@@ -30,19 +34,10 @@ def score(y_true: pd.Series, y_pred: pd.Series, metric_name: str) -> float | Non
     ValueError
         When the shapes differ, there are no events, or a value is NaN or infinite.
     """
-    # 1.4 s of import: only the processes that score pay for it.
-    from sklearn import metrics as sklearn_metrics
-
-    functions = {
-        "mae": sklearn_metrics.mean_absolute_error,
-        "medae": sklearn_metrics.median_absolute_error,
-        "mse": sklearn_metrics.mean_squared_error,
-        "r2": sklearn_metrics.r2_score,
-    }
-    # scikit-learn warns and gives NaN for R² of one event; of what it would refuse, this lets nothing pass.
-    if metric_name == "r2" and len(y_true) == len(y_pred) == 1 and np.isfinite([*y_true, *y_pred]).all():
-        return None
-    return float(functions[metric_name](y_true, y_pred))
+    y_true, y_pred = np.asarray(y_true, float), np.asarray(y_pred, float)
+    scores = partial_scores(y_true, y_pred).scores()
+    scores["MedAE"] = float(np.median(np.abs(y_pred - y_true)))
+    return {key: scores[name] for name, key in METRICS.items()}[metric_name]
 
 
 def error_distribution(y_true: pd.Series, y_pred: pd.Series, bins: int = 48) -> dict:
@@ -61,11 +56,20 @@ def error_distribution(y_true: pd.Series, y_pred: pd.Series, bins: int = 48) -> 
         of int of length bins, which add up to n_events.
     """
     error = np.asarray(y_pred, float) - np.asarray(y_true, float)
-    low, high = np.quantile(error, (0.05, 0.95))
-    edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
+    edges = error_edges(*np.quantile(error, ERROR_ENDS), bins)
     counts, _ = np.histogram(np.clip(error, edges[0], edges[-1]), edges)
-    edges[0], edges[-1] = min(edges[0], error.min()), max(edges[-1], error.max())
-    return {"edges": edges.tolist(), "counts": counts.tolist()}
+    return error_histogram(edges, counts, (error.min(), error.max()))
+
+
+def error_edges(low: float, high: float, bins: int = 48) -> np.ndarray:
+    """Edges of bins of equal width between two quantiles of the errors, of shape (bins + 1,)."""
+    return np.linspace(low, high if high > low else low + 1.0, bins + 1)
+
+
+def error_histogram(edges: np.ndarray, counts: np.ndarray, errors: tuple[float, float]) -> dict:
+    """The histogram with its ends at the smallest and the largest error, which the outer bins have taken in."""
+    edges = [min(edges[0], errors[0]), *edges[1:-1], max(edges[-1], errors[1])]
+    return {"edges": [float(edge) for edge in edges], "counts": [int(count) for count in counts]}
 
 
 def errors_by(groups: pd.Series, y_true: pd.Series, y_pred: pd.Series) -> list[dict]:

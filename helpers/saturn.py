@@ -4,12 +4,12 @@ It reads `SATURN_BASE_URL` and `SATURN_TOKEN`. One cluster exists for each of Sa
 used as it is, and left running unless asked to close.
 """
 
-import difflib
 import functools
 import logging
 import os
 from types import SimpleNamespace
 
+from helpers.cluster_options import nearest
 from helpers.exceptions import ClusterError
 from helpers.masking import mask
 
@@ -27,13 +27,15 @@ OPTIONS = (
 )
 
 
-def open_cluster(options: dict):
+def open_cluster(options: dict, adapt: dict | None = None):
     """Start this resource's Saturn cluster, or find it.
 
     Parameters
     ----------
     options : dict
         Keywords of `dask_saturn.SaturnCluster`; `autoclose` is understood as `shutdown_on_close`.
+    adapt : dict, optional
+        `maximum` and, by default 0, `minimum` of an adaptive cluster, which starts with few workers.
 
     Returns
     -------
@@ -46,7 +48,16 @@ def open_cluster(options: dict):
     """
     _check_variables()
     options = checked_options(options)
-    return _asked(lambda: _cluster_class()(**options))
+    if adapt is None:
+        return _asked(lambda: _cluster_class()(**options))
+    cluster = _asked(lambda: _cluster_class()(n_workers=adapt.get("minimum") or 1, **options))
+    try:
+        _asked(lambda: cluster.adapt(**{"minimum": 0} | adapt))
+    except ClusterError:
+        if cluster.shutdown_on_close:
+            cluster.close()
+        raise
+    return cluster
 
 
 def sizes() -> str:
@@ -81,9 +92,8 @@ def checked_options(options: dict) -> dict:
     present = {RENAMED.get(option, option): value for option, value in options.items()}
     for option in present:
         if option not in OPTIONS:
-            near = difflib.get_close_matches(option, OPTIONS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(OPTIONS)}"
-            raise ClusterError(f"cluster_options: {option!r} is not known to cluster 'saturn'; {hint}")
+            hint = nearest(option, OPTIONS) or f"; it knows {', '.join(OPTIONS)}"
+            raise ClusterError(f"cluster_options: {option!r} is not known to cluster 'saturn'{hint}")
     return present
 
 

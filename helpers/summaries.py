@@ -5,6 +5,7 @@ import pandas as pd
 from helpers import metrics
 from helpers.models import Model
 from helpers.run_context import now
+from helpers.scoring import ScoredLog
 from helpers.tickets import TicketBatch
 
 
@@ -33,7 +34,6 @@ def trial_summary(
         `metrics.errors_by`, absent when the batch has no priority); `seed`, `source`, `source_sha256`, `model` and
         `model_version`.
     """
-    undefined = [f"{name} is not defined for {len(actuals)} event" for name, value in scores.items() if value is None]
     data = {
         "num_obs": len(actuals),
         "metrics": scores,
@@ -42,14 +42,41 @@ def trial_summary(
         "num_available": batch.num_available,
         "num_left_out": batch.num_left_out,
         "num_outside": batch.num_outside,
-        "notes": [*batch.notes, *undefined],
+        "notes": batch.notes,
         "errors": metrics.error_distribution(actuals, predictions),
     }
     if "priority" in batch.events:
         data["by_priority"] = metrics.errors_by(batch.events["priority"], actuals, predictions)
+    return _summary(trial_id, data, batch, model)
+
+
+def scored_summary(trial_id: str, scored: ScoredLog, model: Model) -> dict:
+    """The same document of a log that was scored partition by partition.
+
+    Parameters
+    ----------
+    trial_id : str
+        Unique.
+    scored : ScoredLog
+        See `scoring.score_log`.
+    model : Model
+        That made the predictions.
+
+    Returns
+    -------
+    dict
+        As `trial_summary` gives it for all events at once.
+    """
+    return _summary(trial_id, scored.data, scored, model)
+
+
+def _summary(trial_id: str, data: dict, batch: TicketBatch | ScoredLog, model: Model) -> dict:
+    undefined = [
+        f"{name} is not defined for {data['num_obs']} event" for name, v in data["metrics"].items() if v is None
+    ]
     return {
         "id": trial_id,
-        "data": data,
+        "data": data | {"notes": [*data["notes"], *undefined]},
         "seed": batch.seed,
         "source": batch.source,
         "source_sha256": batch.source_sha256,

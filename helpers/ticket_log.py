@@ -5,6 +5,7 @@ The layout is that of the "Incident management process enriched event log" (UCI 
 are counted from 1 below the header.
 """
 
+import contextlib
 import csv
 import os
 import re
@@ -93,32 +94,54 @@ def read_log(path: Path, name: str | None = None) -> pa.Table:
         When the file is none of these, is damaged, is not in the layout, or has no event.
     """
     name = name or str(path)
-    with path.open("rb") as file:
-        start = file.read(4)
-    if not start:
-        raise SourceError(f"{name}: the file is empty; give a zip, CSV or Parquet file in the UCI layout")
-    if start[:2] == b"PK":
-        table = _read_zip(path, name)
-    elif start == b"PAR1":
+    kind = file_kind(path, name)
+    if kind == "zip":
+        with open_zip(path, name) as (file, name_inside, _):
+            table = _read_csv(file, name_inside)
+    elif kind == "parquet":
         table = _read_parquet(path, name)
-    elif path.suffix.lower() == ".zip":
-        raise SourceError(f"{name}: not a zip archive, though it is named one; download or zip it again")
     else:
         with path.open("rb") as file:
             table = _read_csv(file, name)
     if not len(table):
         raise SourceError(f"{name}: there is no row below the header; give a log with events")
-    _check_values(table, name)
+    check_values(table, name)
     return table
 
 
-def _read_zip(path: Path, name: str) -> pa.Table:
-    """Parse the one CSV member of a zip, piece by piece as it is unzipped."""
+def file_kind(path: Path, name: str) -> str:
+    """What a file is by its first bytes: `zip`, `parquet` or `csv`."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if not start:
+        raise SourceError(f"{name}: the file is empty; give a zip, CSV or Parquet file in the UCI layout")
+    if start[:2] == b"PK":
+        return "zip"
+    if start == b"PAR1":
+        return "parquet"
+    if path.suffix.lower() == ".zip":
+        raise SourceError(f"{name}: not a zip archive, though it is named one; download or zip it again")
+    return "csv"
+
+
+@contextlib.contextmanager
+def open_zip(path: Path, name: str) -> Iterator[tuple[BinaryIO, str, int]]:
+    """Open the one CSV member of a zip; what goes wrong while it is unzipped is a `SourceError`, too.
+
+    Yields
+    ------
+    file : file object
+        Unzips as it is read.
+    name : str
+        What error messages call the member.
+    size : int
+        Its bytes, unzipped.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             member = _csv_member(archive, name)
             with archive.open(member) as file:
-                return _read_csv(file, f"{name}: {member.filename}")
+                yield file, f"{name}: {member.filename}", member.file_size
     except (RuntimeError, NotImplementedError) as error:
         raise SourceError(f"{name}: the zip cannot be read ({error}); zip it again, without a password") from None
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError) as error:
@@ -151,9 +174,27 @@ def _csv_member(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
 
 def _read_csv(file: BinaryIO, name: str) -> pa.Table:
     """Parse CSV text: first at full speed, then, on any surprise, by the slower way that explains itself."""
-    header, delimiter, rest = _split_header(pa.py_buffer(file.read(PIECE_BYTES)), name)
+    header, delimiter, rest = split_header(pa.py_buffer(file.read(PIECE_BYTES)), name)
+    options = parse_options(header, delimiter)
+    try:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            parsed = [
+                pool.submit(pyarrow.csv.read_csv, pa.BufferReader(piece), **options)
+                for piece in pieces(file, rest.to_pybytes())
+            ]
+        table = pa.concat_tables(piece.result() for piece in parsed)
+    except pa.ArrowInvalid:
+        file.seek(0)
+        content = pa.py_buffer(b"".join(iter(lambda: file.read(PIECE_BYTES), b"")))
+        rows = split_header(content, name)[2]
+        table = ticket_log_values.parse_text(rows, header, delimiter, list(COLUMNS), name)
+    return with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
+
+
+def parse_options(header: list[str], delimiter: str) -> dict:
+    """How pyarrow reads whole lines of the log at full speed: all columns as text, with the missing values found."""
     # Each distinct text is then converted once: pyarrow itself would read 31/4/2016 as 1/5/2016, and 0x10 as 16.
-    options = {
+    return {
         "read_options": pyarrow.csv.ReadOptions(column_names=header, use_threads=False, block_size=2**30),
         "parse_options": pyarrow.csv.ParseOptions(delimiter=delimiter),
         "convert_options": pyarrow.csv.ConvertOptions(
@@ -163,22 +204,9 @@ def _read_csv(file: BinaryIO, name: str) -> pa.Table:
             strings_can_be_null=True,
         ),
     }
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            parsed = [
-                pool.submit(pyarrow.csv.read_csv, pa.BufferReader(piece), **options)
-                for piece in _pieces(file, rest.to_pybytes())
-            ]
-        table = pa.concat_tables(piece.result() for piece in parsed)
-    except pa.ArrowInvalid:
-        file.seek(0)
-        content = pa.py_buffer(b"".join(iter(lambda: file.read(PIECE_BYTES), b"")))
-        rows = _split_header(content, name)[2]
-        table = ticket_log_values.parse_text(rows, header, delimiter, list(COLUMNS), name)
-    return _with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
 
 
-def _pieces(file: BinaryIO, rest: bytes) -> Iterator[bytes]:
+def pieces(file: BinaryIO, rest: bytes) -> Iterator[bytes]:
     """Some whole lines at a time, the first of them in `rest`: while one is parsed the next is unzipped."""
     # With a number zipfile expands no more than the header says; without, up to 2 GB. If it lies, the CRC does not fit.
     while more := file.read(PIECE_BYTES):
@@ -190,7 +218,7 @@ def _pieces(file: BinaryIO, rest: bytes) -> Iterator[bytes]:
         yield rest
 
 
-def _split_header(content: pa.Buffer, name: str) -> tuple[list[str], str, pa.Buffer]:
+def split_header(content: pa.Buffer, name: str) -> tuple[list[str], str, pa.Buffer]:
     """Column names, the delimiter (a comma, or a spreadsheet's semicolon or tab), and the rows below."""
     start = content.slice(0, min(len(content), 65536)).to_pybytes()
     end = re.search(rb"\r\n|\n|\r|$", start)
@@ -221,26 +249,39 @@ def check_columns(columns: list[str], name: str) -> None:
 
 def _read_parquet(path: Path, name: str) -> pa.Table:
     """Read a Parquet log, whose columns may be typed already or hold the CSV's text."""
+    with open_parquet(path, name) as file:
+        table = plain(file.read(columns=list(COLUMNS)))
+    return with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
+
+
+@contextlib.contextmanager
+def open_parquet(path: Path, name: str, **options) -> Iterator[pyarrow.parquet.ParquetFile]:
+    """Open a Parquet log; what goes wrong while it is read is a `SourceError`, too."""
     try:
-        file = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True)
-        check_columns(file.schema_arrow.names, name)
-        table = file.read(columns=list(COLUMNS))
-        table.validate(full=True)
-        # Categories come in the writer's order; encoded anew they come in the log's, as from a CSV.
-        plain = [field.with_type(getattr(field.type, "value_type", field.type)) for field in table.schema]
-        table = table.cast(pa.schema(plain))
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True, **options) as file:
+            check_columns(file.schema_arrow.names, name)
+            yield file
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = str(error).splitlines()[0]
         raise SourceError(f"{name}: damaged or truncated Parquet file ({reason}); write or copy it again") from None
-    return _with_schema(ticket_log_values.convert_columns(table, COLUMNS, name))
 
 
-def _with_schema(table: pa.Table) -> pa.Table:
+def plain(table: pa.Table) -> pa.Table:
+    """The table, if it is sound, without its dictionaries.
+
+    Categories come in the writer's order; encoded anew they come in the log's, as from a CSV.
+    """
+    table.validate(full=True)
+    fields = [field.with_type(getattr(field.type, "value_type", field.type)) for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def with_schema(table: pa.Table) -> pa.Table:
     """The table's columns in the layout's order and types, each in one chunk with one dictionary."""
     return table.select(list(COLUMNS)).cast(pa.schema(COLUMNS)).unify_dictionaries().combine_chunks()
 
 
-def _check_values(table: pa.Table, name: str) -> None:
+def check_values(table: pa.Table, name: str) -> None:
     """Refuse what parses but cannot be: negative counts, and tickets closed before they were last updated."""
     for column, kind in COLUMNS.items():
         if kind == COUNT and (pc.min(table[column]).as_py() or 0) < 0:

@@ -1,29 +1,35 @@
 """Where events come from, and the typed cache in front of it: each log is fetched and parsed once.
 
 A source is `sample` (generated, offline), `uci` (the published zip, downloaded once), or a path or http(s) URL of a
-zip, CSV or Parquet file in the UCI layout.
+zip, CSV or Parquet file in the UCI layout. A directory, a glob or another remote URL is read where it lies
+(`log_partitions`), without the cache.
 """
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
-from filelock import FileLock
 
-from helpers import downloads, ticket_log
+from helpers import downloads, log_partitions, ticket_log
 from helpers.exceptions import SourceError
 from helpers.home import subfolder
+from helpers.log_partitions import DamagedFileError, PartitionedLog
 from helpers.masking import mask, reveal
 
 UCI_URL = "https://archive.ics.uci.edu/ml/machine-learning-databases/00498/incident_event_log.zip"
 UCI_SHA256 = "6294e29a311647306bfdfc85783f7df66517c197b9cd49aa5ee36ba9c525d1d6"
 
-CACHE_VERSION = 1  # to be raised when the same log would be parsed to another table
+CACHE_VERSION = 2  # to be raised when the same log would be parsed to another table, or written to another file
+ROW_GROUP_ROWS = 131_072  # so that a large log splits into partitions, each read in bounded memory
 SAMPLE_VERSION = 1  # to be raised when the generator makes another log
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ def cached_log(source: str) -> CachedLog:
         raise SourceError(f"{path}: {reason}; source is 'sample', 'uci', a path or a URL") from None
     cached = subfolder("cache") / f"{sha256}-v{CACHE_VERSION}.parquet"
     if not cached.exists():
+        # Imported here: a worker may lack it.
+        from filelock import FileLock
+
         # The lock spares a second run the parse; it does not guard the file, which appears whole.
         with FileLock(f"{cached}.lock"):
             if not cached.exists():
@@ -109,6 +118,47 @@ def _read_table(path: Path, columns: list[str]) -> pa.Table:
     return pyarrow.parquet.read_table(path, columns=columns, partitioning=None, page_checksum_verification=True)
 
 
+def partitioned(source: str) -> PartitionedLog:
+    """Open a source, whatever it is, as partitions: a directory, a glob or a remote log where it lies, else its cache.
+
+    Parameters
+    ----------
+    source : str
+        See `cached_log` and `log_partitions.open_log`, which raise the same errors.
+
+    Returns
+    -------
+    PartitionedLog
+        The partitions of a cached log are of a file of this machine.
+    """
+    return with_partitions(source, lambda log: log)
+
+
+def with_partitions(source: str, read: Callable[[PartitionedLog], Result]) -> Result:
+    """Read a source as partitions, once more after parsing it again if the cached file is damaged.
+
+    Parameters
+    ----------
+    source : str
+        See `partitioned`.
+    read : callable
+        Takes the log; called again when it raises a `DamagedFileError` of the cached file.
+
+    Returns
+    -------
+    Whatever `read` returns.
+    """
+    if log_partitions.is_partitioned(source):
+        return read(log_partitions.open_log(source))
+    log = cached_log(source)
+    try:
+        return read(log_partitions.of_file(log.path, log.source, log.sha256))
+    except DamagedFileError:
+        log.path.unlink(missing_ok=True)
+    log = cached_log(source)
+    return read(log_partitions.of_file(log.path, log.source, log.sha256))
+
+
 def source_file(source: str) -> Path:
     """The source as a local file: generated, downloaded, or where it is."""
     if source == "sample":
@@ -140,6 +190,7 @@ def write_table(table: pa.Table, path: Path) -> None:
     text = [column for column, kind in ticket_log.COLUMNS.items() if kind == ticket_log.TEXT]
     # Statistics and dictionaries of times cost a third of the writing and are never read.
     options = {"use_dictionary": text, "write_statistics": False, "write_page_checksum": True}
+    options["row_group_size"] = ROW_GROUP_ROWS
     _write_whole(path, lambda temporary: pyarrow.parquet.write_table(table, temporary, **options))
 
 

@@ -1,19 +1,31 @@
 """Batches of closed tickets: drawn from a log, with what reproduces the draw, and the target computed from them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from helpers.exceptions import ParameterError, SourceError
-from helpers.ticket_log import COLUMNS
-from helpers.ticket_sources import read_columns
+from helpers.exceptions import ParameterError
+from helpers.log_partitions import PartitionedLog, read_pieces
+from helpers.ticket_draws import (
+    TARGET_COLUMNS,
+    Availability,
+    availability,
+    check_available,
+    count_available,
+    draw_notes,
+    draw_positions,
+    take_drawn,
+    with_used_labels,
+)
+from helpers.ticket_log import COLUMNS, TIME
+from helpers.ticket_sources import with_partitions
 from helpers.windows import Window, window
 
-TARGET_COLUMNS = ("sys_updated_at", "closed_at")
 CHOSEN_SEED = 1  # what seed 0 stands for in a run by hand
+READERS = 4  # partitions read at a time where there are several
 
 
 @dataclass(frozen=True)
@@ -25,7 +37,7 @@ class TicketBatch:
     events : DataFrame of shape (n_events, n_columns)
         In the log's order, indexed by the event's row in the log, counted from 0.
     source, source_sha256 : str
-        The source as it was asked for, and the digest of its bytes.
+        The source as it was asked for, and the digest of its bytes; of a log in parts its fingerprint.
     seed : int
         Reproduces the draw from the same bytes.
     num_available : int
@@ -95,42 +107,47 @@ def draw_batch(
     unknown = [column for column in columns if column not in COLUMNS]
     if unknown:
         raise ParameterError(f"column {unknown[0]!r} is not in the log's layout; choose from {', '.join(COLUMNS)}")
-    log, table = read_columns(source, list(columns))
-    rows, num_closed = _available(log.source, table, closing)
-    drawn, notes = _draw(rows, batch_size, seed, "window" if closing else "log")
-    if closing:
-        others = f"{num_closed - len(rows):,} events of tickets closed at other times were not available"
-        notes.insert(0, f"only tickets closed {closing}: {others}")
+    return with_partitions(source, lambda log: _drawn_from(log, batch_size, seed, columns, closing))
+
+
+def _drawn_from(
+    log: PartitionedLog, batch_size: int, seed: int, columns: tuple[str, ...], closing: Window
+) -> TicketBatch:
+    """The batch: one pass counts what can be drawn, another one reads the partitions that hold what is drawn."""
+    kept = None
+    if len(log.partitions) == 1:
+        kept = list(read_pieces(log.partitions[0], list(columns)))  # small enough to be held for the other pass
+        found = [sum((availability(piece, closing) for piece in kept), Availability())]
+    else:
+        # What is remote is waited for; more threads would hold more row groups in memory.
+        with ThreadPoolExecutor(READERS) as pool:
+            found = list(pool.map(lambda partition: count_available(partition, closing), log.partitions))
+    total = sum(found, Availability())
+    check_available(total, log.source, closing)
+    positions = draw_positions([part.num_available for part in found], batch_size, seed)
+    rows, tables, first_row = [], [], 0
+    for partition, part, drawn in zip(log.partitions, found, positions, strict=True):
+        if len(drawn):
+            pieces = kept or read_pieces(partition, list(columns))
+            rows_within, table = take_drawn(pieces, drawn, closing)
+            rows.append(first_row + rows_within)
+            tables.append(table)
+        first_row += part.num_events
     # Dictionary-encoded text becomes categories, whose labels are stored once.
+    events = with_used_labels(pa.concat_tables(tables)).to_pandas()
+    times = [column for column in columns if COLUMNS[column] == TIME]
     return TicketBatch(
-        events=table.take(pa.array(drawn)).to_pandas().set_index(pd.Index(drawn, name="row")),
+        events=events.astype(dict.fromkeys(times, "datetime64[ms, UTC]")).set_index(  # as Parquet has them
+            pd.Index(np.concatenate(rows), name="row")
+        ),
         source=log.source,
         source_sha256=log.sha256,
         seed=seed,
-        num_available=len(rows),
-        num_left_out=len(table) - num_closed,
-        num_outside=num_closed - len(rows),
-        notes=notes,
+        num_available=total.num_available,
+        num_left_out=total.num_events - total.num_closed,
+        num_outside=total.num_closed - total.num_available,
+        notes=draw_notes(total, batch_size, closing),
     )
-
-
-def _available(source: str, table: pa.Table, closing: Window) -> tuple[np.ndarray, int]:
-    """Rows of the events that can be drawn, and how many there were without the window."""
-    closed = pc.and_(*(pc.is_valid(table[column]) for column in TARGET_COLUMNS))
-    num_closed = pc.sum(closed).as_py() or 0
-    if not num_closed:
-        raise SourceError(f"{source}: none of its {len(table):,} events is of a closed ticket; nothing to evaluate")
-    within = closed
-    for bound, compare in ((closing.start, pc.greater_equal), (closing.end, pc.less)):
-        if bound is not None:
-            # An open ticket's time compares as null; Kleene's false and null is false.
-            within = pc.and_kleene(within, compare(table["closed_at"], pa.scalar(bound, pa.timestamp("us", "UTC"))))
-    rows = np.flatnonzero(within.to_numpy())
-    if not len(rows):
-        first, last = (time.as_py().isoformat() for time in pc.min_max(table["closed_at"].filter(closed)).values())
-        span = f"from {first} to {last}"
-        raise SourceError(f"{source}: no ticket was closed {closing}; give a window in its span, closed {span}")
-    return rows, num_closed
 
 
 def check_batch(batch_size: int, seed: int) -> None:
@@ -139,17 +156,6 @@ def check_batch(batch_size: int, seed: int) -> None:
         raise ParameterError(f"batch_size is {batch_size}; give the number of events, or 0 for all of them")
     if seed < 1:
         raise ParameterError(f"seed is {seed}; give a whole number of at least 1")
-
-
-def _draw(rows: np.ndarray, batch_size: int, seed: int, whole: str) -> tuple[np.ndarray, list[str]]:
-    """Sorted rows of the batch, and a note when there are fewer than asked for in the whole."""
-    if batch_size > len(rows):
-        return rows, [f"batch_size {batch_size:,} is larger than the {whole}: all {len(rows):,} events were scored"]
-    if batch_size in (0, len(rows)):
-        return rows, []
-    # Positions among the usable events, not the table's rows: the draw does not depend on how the log is stored.
-    chosen = np.random.default_rng(seed).choice(len(rows), size=batch_size, replace=False, shuffle=False)
-    return rows[np.sort(chosen)], []
 
 
 def choose_seed(seed: int, scheduled_at: str | None = None) -> int:

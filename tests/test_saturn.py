@@ -1,14 +1,17 @@
 """Saturn's clusters as helpers/saturn.py opens them: the real dask-saturn client against the stand-in."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
 from conftest import free_port
+from distributed import wait
 from saturn_stand_in import SaturnStandIn
 
-from helpers import clusters, saturn
+from helpers import clusters, doctor, saturn, schedulers
 from helpers.exceptions import ClusterError
 
 
@@ -137,7 +140,7 @@ def test_closes_at_the_interpreters_end_only_when_asked(cloud, asked, closed):
 @pytest.mark.slow
 def test_a_scheduler_out_of_reach_is_one_line(cloud, monkeypatch):
     """Saturn says ready but its scheduler cannot be reached: one line, and a cluster asked to close is closed."""
-    monkeypatch.setattr(clusters, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(schedulers, "CONNECT_SECONDS", 2.0)
     cls = saturn._cluster_class()
     monkeypatch.setattr(cls, "register_default_plugin", lambda self: None)
     monkeypatch.setattr(cls, "scheduler_address", f"tcp://127.0.0.1:{free_port()}", raising=False)
@@ -147,7 +150,86 @@ def test_a_scheduler_out_of_reach_is_one_line(cloud, monkeypatch):
     assert cloud.closed
 
 
+def workers_of(compute, n_workers: int) -> dict:
+    """The workers that the scheduler knows, once there are so many."""
+    deadline = time.monotonic() + 20
+    while len(workers := compute.client.scheduler_info(n_workers=-1)["workers"]) != n_workers:
+        assert time.monotonic() < deadline, f"{len(workers)} workers, {n_workers} expected"
+        time.sleep(0.05)
+    return workers
+
+
+@pytest.mark.slow
+def test_workers_that_come_and_go_in_the_middle_of_a_run_change_no_result(cloud):
+    """Scaled up, scaled down, and a spot worker killed with what it held: the run's sum is right each time."""
+
+    def begin():
+        squares = compute.client.map(lambda n: time.sleep(0.02) or n * n, range(60), pure=False)
+        return squares, compute.client.submit(sum, squares)
+
+    expected = 59 * 60 * 119 // 6  # the sum of the squares below 60
+    options = {"n_workers": 1, "nthreads": 1, "worker_is_spot": True}
+    with clusters.connect("saturn", options) as compute, compute.recorded():
+        squares, total = begin()
+        compute.cluster.scale(3)
+        workers_of(compute, 3)
+        assert total.result(30) == expected
+        squares, total = begin()
+        wait(squares[:10])
+        compute.cluster.scale(2)
+        assert len(workers_of(compute, 2)) == 2
+        assert total.result(30) == expected
+        squares, total = begin()
+        wait(squares[:30])
+        os.kill(cloud.process_ids[-1], signal.SIGKILL)
+        assert total.result(30) == expected
+        assert len(workers_of(compute, 1)) == 1
+    assert not cloud.closed
+
+
+@pytest.mark.slow
+def test_an_adaptive_cluster_is_asked_of_saturn(cloud):
+    """It begins with its fewest workers, grows to its maximum under load and shrinks after it; it is left running."""
+    with clusters.connect("saturn", {"nthreads": 1, "adapt": {"minimum": 1, "maximum": 2}}) as compute:
+        futures = compute.client.map(time.sleep, [0.2] * 30, pure=False)
+        grown = workers_of(compute, 2)
+        compute.client.cancel(futures)
+        del futures
+        left = workers_of(compute, 1)
+    assert len(grown) == 2
+    assert left.keys() < grown.keys()
+    [made] = [body for method, path, body in cloud.requests if (method, path) == ("POST", "/api/dask_clusters")]
+    assert made == {"n_workers": 1, "nthreads": 1}
+    assert [body for _, path, body in cloud.requests if path.endswith("/adapt")] == [{"minimum": 1, "maximum": 2}]
+    assert not cloud.closed
+
+
+@pytest.mark.parametrize(
+    ("adapt", "said"),
+    [({"minimum": 3, "maximum": 2}, "above its maximum"), ({"maximum": 2, "interval": 1}, "adapt has no 'interval'")],
+)
+def test_bounds_that_saturn_does_not_know_are_refused(cloud, adapt, said):
+    """What Saturn's clusters do not take of adapt is refused before anything is asked of it."""
+    with pytest.raises(ClusterError, match=said):
+        clusters.connect("saturn", {"adapt": adapt})
+    assert cloud.requests == []
+
+
+@pytest.mark.slow
+def test_a_cluster_that_gets_no_worker_is_closed_if_asked_to(cloud):
+    """Its machines did not come: one line with what to look at, and what was asked to close is closed."""
+    with pytest.raises(ClusterError, match=r"no worker of cluster 'saturn' came within 0\.3 s; see the clus"):
+        clusters.connect("saturn", {"n_workers": 0, "wait_seconds": 0.3, "shutdown_on_close": True})
+    assert cloud.closed
+
+
 @pytest.mark.slow
 def test_sizes_are_listed_in_one_line(cloud):
-    """Doctor's line says which sizes Saturn offers."""
+    """Doctor's line says which sizes Saturn offers; without its variables, that it is not configured."""
     assert saturn.sizes() == "sizes medium, large, xlarge"
+    finding = doctor._saturn()
+    assert (finding.what, finding.is_fine) == ("sizes medium, large, xlarge", True)
+    cloud.fail_with = "unauthorized"
+    finding = doctor._saturn()
+    assert "SATURN_TOKEN" in finding.what
+    assert not finding.is_fine

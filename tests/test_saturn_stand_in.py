@@ -96,19 +96,6 @@ def test_scale_starts_and_ends_worker_processes(saturn):
 
 
 @pytest.mark.slow
-def test_adapt_follows_the_load_within_its_bounds(saturn):
-    """An adaptive cluster grows to its maximum under load and shrinks to its minimum after it."""
-    cluster = SaturnCluster(n_workers=0, nthreads=1)
-    cluster.adapt(minimum=1, maximum=2)
-    with Client(cluster) as client:
-        futures = client.map(time.sleep, [0.2] * 20, pure=False)
-        joined(client, 2)
-        client.cancel(futures)
-        del futures
-        joined(client, 1)
-
-
-@pytest.mark.slow
 def test_existing_cluster_is_used_again(saturn, caplog):
     """A second SaturnCluster gets the running cluster, whose settings stay, with a warning that names what it asked."""
     first = SaturnCluster(n_workers=1, nthreads=1)

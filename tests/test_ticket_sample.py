@@ -7,12 +7,16 @@ the published log, found by drawing 300 times: the sample is allowed to differ a
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from helpers.ticket_sample import CHUNK, COLUMN_ORDER, make_chunk, make_log
+from helpers import ticket_sample_incidents
+from helpers.ticket_log import read_log
+from helpers.ticket_sample import CHUNK, COLUMN_ORDER, make_chunk, make_log, make_typed_log
+from helpers.ticket_text import as_csv
 
 REAL_LOG = Path(__file__).resolve().parents[2] / "shared/data/incident_event_log.zip"
 NEEDS_REAL_LOG = pytest.mark.skipif(not REAL_LOG.exists(), reason="the real log does not lie beside the checkout")
@@ -133,6 +137,43 @@ def test_log_is_its_chunks_in_order() -> None:
     second, first = make_chunk(1), make_chunk(0)
     assert pa.concat_tables([first, second]).equals(make_log(2 * CHUNK))
     assert not first["caller_id"].slice(0, 500).equals(second["caller_id"].slice(0, 500))
+
+
+@pytest.mark.parametrize(("n_incidents", "first_chunk"), [(1, 0), (CHUNK + 700, 1)])
+def test_typed_log_is_what_its_text_is_read_as(tmp_path: Path, n_incidents: int, first_chunk: int) -> None:
+    """The typed log equals its own text, written as CSV and parsed, to the order of each dictionary."""
+    text = make_log(first_chunk * CHUNK + n_incidents, seed=3)
+    skipped = make_log(first_chunk * CHUNK, seed=3).num_rows if first_chunk else 0
+    pyarrow.csv.write_csv(text.slice(skipped), tmp_path / "log.csv")
+    expected, typed = read_log(tmp_path / "log.csv"), make_typed_log(n_incidents, 3, first_chunk)
+    assert typed.equals(expected)
+    assert typed.schema.equals(expected.schema)
+    for column, values in zip(typed.column_names, typed.columns, strict=True):
+        if pa.types.is_dictionary(values.type):
+            assert values.chunk(0).dictionary.equals(expected[column].chunk(0).dictionary)
+
+
+def test_chunks_beyond_ten_million_incidents_have_longer_numbers() -> None:
+    """A log larger than seven digits can number goes on with eight."""
+    numbers = make_typed_log(45, first_chunk=2_000 - 1)["number"].unique().to_pylist()
+    assert numbers[0] == "INC9995045"
+    numbers = make_typed_log(CHUNK, first_chunk=2_000 - 1)["number"].unique().to_pylist()
+    assert numbers[4_954:4_956] == ["INC9999999", "INC10000000"]
+    assert len(set(numbers)) == CHUNK
+
+
+def test_ranks_of_equal_values_are_in_their_order() -> None:
+    """Equal values are ranked in the order in which they stand, whichever way a machine sorts."""
+    values = np.tile([0.5, 0.25], 2_500)
+    expected = (np.argsort(np.argsort(values, kind="stable"), kind="stable") + 0.5) / 5_000
+    assert np.array_equal(ticket_sample_incidents._rank(values), expected)
+
+
+def test_csv_of_a_typed_log_is_the_published_form() -> None:
+    """A typed log is written line by line as the text is, header first."""
+    text = make_log(20)
+    lines = as_csv(make_typed_log(20), header=True).to_pybytes().decode().splitlines()
+    assert lines == [",".join(COLUMN_ORDER), *(",".join(row.values()) for row in text.to_pylist())]
 
 
 def test_number_of_events_is_heavy_tailed(log: pd.DataFrame) -> None:

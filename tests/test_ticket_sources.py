@@ -17,8 +17,9 @@ import pytest
 
 from helpers import ticket_log, ticket_sample, ticket_sources
 from helpers.exceptions import SourceError
+from helpers.log_partitions import read_partition
 from helpers.ticket_log import COLUMNS
-from helpers.ticket_sources import cached_log, read_columns
+from helpers.ticket_sources import cached_log, partitioned, read_columns, with_partitions
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -146,6 +147,60 @@ def test_damaged_cache_is_parsed_again(log_file, parsed, damage):
     assert table.equals(ticket_log.read_log(log_file).select(["priority"]))
     assert len(parsed) == 3  # at first, to heal, and for the comparison
     assert log.path.read_bytes() == content
+
+
+def test_cache_file_splits(tmp_path):
+    """The cached file of a large log has row groups of 131,072 events, each of which is read alone."""
+    table = ticket_log.with_schema(pa.table({c: pa.nulls(300_000, kind) for c, kind in COLUMNS.items()}))
+    ticket_sources.write_table(table, tmp_path / "large.parquet")
+    metadata = pa.parquet.read_metadata(tmp_path / "large.parquet")
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    assert sizes == [131_072, 131_072, 37_856]
+
+
+def test_any_source_is_partitioned(log_file, tmp_path):
+    """A file is the partitions of its typed cache, a directory those of its parts; both hold the same events."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "part.csv").write_bytes(log_file.read_bytes())
+    cached, parts = partitioned(str(log_file)), partitioned(str(tmp_path / "parts"))
+    log = cached_log(str(log_file))
+    assert (cached.source, cached.sha256, cached.num_rows) == (log.source, log.sha256, 276)
+    assert [partition.path for partition in cached.partitions] == [str(log.path)]
+    assert parts.source == str(tmp_path / "parts")
+    expected = ticket_log.read_log(log_file)
+    for partition in (*cached.partitions, *parts.partitions):
+        assert read_partition(partition, list(COLUMNS)).equals(expected)
+    assert partitioned("sample").num_rows == 28_448
+
+
+@pytest.mark.parametrize("damage", ["cut", "emptied", "one letter changed", "footer changed"])
+def test_damaged_cache_is_parsed_again_for_its_partitions(log_file, parsed, damage):
+    """Whatever reads the partitions is called again when the cached file is damaged, and once otherwise."""
+    log = cached_log(str(log_file))
+    content = log.path.read_bytes()
+    changed = {
+        "cut": content[: len(content) // 2],
+        "emptied": b"",
+        "one letter changed": content.replace(b"Moderate", b"Maderote", 1),
+        "footer changed": content[:-1000] + bytes(992) + content[-8:],
+    }[damage]
+    log.path.write_bytes(changed)
+    table = with_partitions(str(log_file), lambda log: read_partition(log.partitions[0], ["priority"]))
+    assert table.equals(ticket_log.read_log(log_file).select(["priority"]))
+    assert len(parsed) == 3  # at first, to heal, and for the comparison
+    assert log.path.read_bytes() == content
+    assert with_partitions(str(log_file), lambda log: log.num_rows) == 276
+    assert len(parsed) == 3
+
+
+def test_damaged_part_is_not_mended(log_file, tmp_path):
+    """A damaged part of a partitioned log is refused: nothing could make it again, and nothing removes it."""
+    (tmp_path / "parts").mkdir()
+    path = tmp_path / "parts" / "part.parquet"
+    path.write_bytes(cached_log(str(log_file)).path.read_bytes().replace(b"Moderate", b"Maderote", 1))
+    with pytest.raises(SourceError, match=r"part\.parquet: damaged or truncated Parquet file"):
+        with_partitions(str(path.parent), lambda log: read_partition(log.partitions[0], ["priority"]))
+    assert path.exists()
 
 
 def test_refused_log_is_not_cached(log_file, home):

@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 import time
 import zipfile
 from datetime import datetime, timedelta
@@ -15,10 +16,11 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from helpers import ticket_sample, ticket_sources
+from helpers import log_partitions, ticket_draws, ticket_sample, ticket_sources, tickets
 from helpers.exceptions import ParameterError, SourceError
 from helpers.ticket_log import COLUMNS, read_log
 from helpers.tickets import CHOSEN_SEED, choose_seed, draw_batch, time_to_close
+from helpers.windows import window
 
 TEXT = ticket_sample.make_log(40)
 N_EVENTS = 276  # of the first 40 incidents
@@ -155,6 +157,126 @@ def test_batch_does_not_depend_on_how_the_log_is_stored(source, tmp_path):
     for name in ("log.zip", "text.parquet", "typed.parquet", "pandas.parquet"):
         events = draw_batch(str(tmp_path / name), batch_size=60, seed=3, columns=columns).events
         pd.testing.assert_frame_equal(events, expected)
+        assert len(events) == 60
+
+
+def in_parts(table: pa.Table, folder: Path, n_parts: int, kind: str) -> str:
+    """A directory of so many parts of nearly one size."""
+    folder.mkdir()
+    for place, rows in enumerate(np.array_split(np.arange(len(table)), n_parts)):
+        part, path = table.take(pa.array(rows)), folder / f"part-{place:05d}.{kind}"
+        if kind == "csv":
+            path.write_bytes(as_csv(part))
+        else:
+            pa.parquet.write_table(part, path, row_group_size=41)
+    return str(folder)
+
+
+PARTS = [("parquet", 1), ("parquet", 3), ("parquet", 40), ("csv", 1), ("csv", 3)]
+DRAWS = [
+    {"batch_size": 60},
+    {"batch_size": 1},
+    {"batch_size": 0},
+    {"batch_size": 10_000},
+    {"batch_size": 20, "closed_from": "2016-03-08", "closed_to": "2016-04-01"},
+]
+
+
+@pytest.mark.parametrize(("kind", "n_parts"), PARTS)
+def test_batch_does_not_depend_on_the_partitions(closed_in_part, tmp_path, kind, n_parts):
+    """One CSV file and any number of parts of either kind give the same batch of a seed, rows, labels and counts."""
+    columns = ("priority", "caller_id", "active", "sys_mod_count", "resolved_at")
+    text = pa.csv.read_csv(closed_in_part, convert_options=pa.csv.ConvertOptions(column_types=TEXT.schema))
+    table = text if kind == "csv" else read_log(Path(closed_in_part))
+    source = in_parts(table, tmp_path / "parts", n_parts, kind)
+    for draw in DRAWS:
+        expected = draw_batch(closed_in_part, seed=3, columns=columns, **draw)
+        batch = draw_batch(source, seed=3, columns=columns, **draw)
+        pd.testing.assert_frame_equal(batch.events, expected.events)
+        for name in ("seed", "num_available", "num_left_out", "num_outside", "notes"):
+            assert getattr(batch, name) == getattr(expected, name)
+        assert batch.source == source
+        assert batch.source_sha256 == ticket_sources.partitioned(source).sha256
+
+
+def test_draw_from_parts_is_numpys(source, tmp_path):
+    """The draw is numpy's choice among the events that can be drawn, whatever they are stored in."""
+    parts = in_parts(read_log(Path(source)), tmp_path / "parts", 7, "parquet")
+    chosen = np.random.default_rng(5).choice(N_EVENTS, size=30, replace=False, shuffle=False)
+    assert draw_batch(parts, batch_size=30, seed=5).events.index.tolist() == sorted(chosen)
+
+
+def test_only_parts_with_drawn_events_are_read_whole(source, tmp_path, monkeypatch):
+    """All parts are counted by two columns; of three drawn events no more than three parts are read further."""
+    parts = in_parts(read_log(Path(source)), tmp_path / "parts", 40, "parquet")
+    read, read_pieces = [], log_partitions.read_pieces
+
+    def spy(partition, columns):
+        read.append((partition.name, len(columns)))
+        return read_pieces(partition, columns)
+
+    monkeypatch.setattr(tickets, "read_pieces", spy)
+    monkeypatch.setattr(ticket_draws, "read_pieces", spy)
+    rows = draw_batch(parts, batch_size=3, seed=1, columns=("priority", "caller_id")).events.index
+    sizes = [len(part) for part in np.array_split(np.arange(N_EVENTS), 40)]
+    holding = np.unique(np.searchsorted(np.cumsum(sizes), rows, side="right"))
+    assert sorted(name for name, n_columns in read if n_columns == 2) == sorted(map(str, Path(parts).iterdir()))
+    assert [name for name, n_columns in read if n_columns > 2] == [f"{parts}/part-{p:05d}.parquet" for p in holding]
+
+
+def test_parts_without_closed_tickets(tmp_path, closed_in_part):
+    """Parts of which nothing can be drawn are passed over; a log, or a window, of such parts alone is refused."""
+    table = read_log(Path(closed_in_part))
+    closed = draw_batch(closed_in_part, batch_size=0, seed=1).events["closed_at"]
+    some = in_parts(pa.concat_tables([table.slice(0, 2), table]), tmp_path / "some", 139, "parquet")
+    assert draw_batch(some, batch_size=0, seed=1).events.index.tolist() == list(range(4, 277))
+    none = in_parts(table.slice(0, 2), tmp_path / "none", 2, "parquet")
+    with pytest.raises(SourceError, match=r"none: none of its 2 events is of a closed ticket; nothing to evaluate"):
+        draw_batch(none, batch_size=10, seed=1)
+    span = f"from {closed.min().isoformat()} to {closed.max().isoformat()}"
+    with pytest.raises(SourceError, match=re.escape("some: no ticket was closed from 2020-01-01T00:00:00+00:00; give")):
+        draw_batch(some, 10, 1, closed_from="2020-01-01")
+    with pytest.raises(SourceError, match=re.escape(f"give a window in its span, closed {span}")):
+        draw_batch(some, 10, 1, closed_from="2020-01-01")
+
+
+def test_positions_of_a_batch_by_hand():
+    """Positions are those of one draw, cut at the partitions' ends and counted from each one's start."""
+    chosen = np.sort(np.random.default_rng(9).choice(20, size=8, replace=False, shuffle=False))
+    parts = ticket_draws.draw_positions([4, 0, 10, 6], batch_size=8, seed=9)
+    assert [len(part) for part in parts] == [
+        ((a <= chosen) & (chosen < b)).sum() for a, b in [(0, 4), (4, 4), (4, 14), (14, 20)]
+    ]
+    assert np.concatenate([part + start for part, start in zip(parts, (0, 4, 4, 14), strict=True)]).tolist() == list(
+        chosen
+    )
+    for size in (0, 20, 21):
+        everything = ticket_draws.draw_positions([4, 0, 10, 6], batch_size=size, seed=9)
+        assert [part.tolist() for part in everything] == [list(range(number)) for number in (4, 0, 10, 6)]
+
+
+def test_availability_of_parts_adds_up(closed_in_part):
+    """The counts of any parts add up to the whole's, and the marks are those of the events that are drawn."""
+    table, closing = read_log(Path(closed_in_part)), window("2016-03-20", "", names=("a", "b"))
+    whole = ticket_draws.availability(table, closing)
+    parts = [ticket_draws.availability(table.slice(start, 50), closing) for start in range(0, N_EVENTS, 50)]
+    assert sum(parts, ticket_draws.Availability()) == whole
+    drawn = draw_batch(closed_in_part, batch_size=0, seed=1, closed_from="2016-03-20")
+    assert np.flatnonzero(ticket_draws.available(table, closing)).tolist() == drawn.events.index.tolist()
+    assert ticket_draws.available(table, closing).dtype == bool
+    counts = (drawn.num_available, drawn.num_available + drawn.num_outside, N_EVENTS)
+    assert (whole.num_available, whole.num_closed, whole.num_events) == counts
+    assert 0 < whole.num_available < whole.num_closed < whole.num_events
+
+
+def test_span_is_of_what_could_be_drawn():
+    """The first and the last close are those of events that have an update, too."""
+    updated, first, last = datetime(2016, 2, 1), datetime(2016, 1, 1), datetime(2016, 2, 2)
+    table = pa.table({"sys_updated_at": [None, updated, updated], "closed_at": [first, last, None]})
+    table = table.cast(pa.schema([(column, COLUMNS[column]) for column in table.column_names]))
+    found = ticket_draws.availability(table, window("", "", names=("a", "b")))
+    assert (found.num_events, found.num_closed, found.num_available) == (3, 1, 1)
+    assert [time.replace(tzinfo=None) for time in found.closed] == [last, last]
 
 
 def test_batch_does_not_depend_on_the_row_groups_of_the_cache(source):
@@ -172,6 +294,7 @@ def test_damaged_cache_does_not_stop_a_draw(source):
     path = ticket_sources.cached_log(source).path
     path.write_bytes(path.read_bytes()[:3000])
     pd.testing.assert_frame_equal(draw_batch(source, batch_size=60, seed=3).events, expected)
+    assert path.stat().st_size > 3000  # it was written again
 
 
 # The window
