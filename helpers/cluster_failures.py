@@ -30,11 +30,14 @@ def explained(error: BaseException, client=None) -> ClusterError | None:
             return None  # told already
         if isinstance(one, KilledWorker):
             return ClusterError(_killed(one))
-        if isinstance(one, CancelledError | CommClosedError) and (
+        address = client.scheduler.address if client and client.scheduler else ""
+        # A connection that could not be made again is any OSError, which names the address.
+        is_of_connection = isinstance(one, OSError) and bool(address) and address in str(one)
+        if (isinstance(one, CancelledError | CommClosedError) or is_of_connection) and (
             getattr(one, "reason", "") == "scheduler-connection-lost" or is_gone(client)
         ):
-            address = f" at {client.scheduler.address}" if client and client.scheduler else ""
-            return ClusterError(f"the Dask scheduler{address} is gone, and the tasks with it; run again once it is up")
+            at = f" at {address}" if address else ""
+            return ClusterError(f"the Dask scheduler{at} is gone, and the tasks with it; run again once it is up")
     return None
 
 

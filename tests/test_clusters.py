@@ -179,20 +179,22 @@ EVERYWHERE = """
 import json
 from pathlib import Path
 found = []
-for where, options in json.loads(Path(model).read_text()):
+log, places = json.loads(Path(model).read_text())
+for where, options in places:
     with clusters.connect(where, options) as compute:
         with compute.recorded():
             evaluate = evaluate_ticket_model.with_options(task_runner=compute.task_runner)
             trial = evaluate(source, batch_size, seed, "priority", store)
+            whole = evaluate(log, 0, seed, "priority", store)["data"]
         reports = [path.unlink() for path in run_context.current().folder.glob("dask-report.html")]
-        found.append([len(reports), trial["seed"], trial["data"]["metrics"], trial["data"]["by_priority"]])
+        found.append([len(reports), trial["seed"], trial["data"]["metrics"], trial["data"]["by_priority"], whole])
 Path(model).write_text(json.dumps(found))
 """
 
 
 @pytest.mark.slow
-def test_the_evaluation_is_the_same_everywhere(prefect, monkeypatch, tmp_path):
-    """The notebook's metrics are the same to the last digit on none, adaptive, an address with TLS, and Saturn."""
+def test_the_evaluation_is_the_same_everywhere(prefect, monkeypatch, tmp_path, real_log):
+    """A batch and the whole real log are scored alike on none, adaptive, an address with TLS, and Saturn."""
     authority, exchange = Authority(tmp_path, "ours"), tmp_path / "exchange.json"
     adapt = {"threads_per_worker": 1, "adapt": {"minimum": 1, "maximum": 2}}
     places = [("none", {}), ("local", adapt), ("saturn", {"n_workers": 1, "shutdown_on_close": True})]
@@ -207,7 +209,7 @@ def test_the_evaluation_is_the_same_everywhere(prefect, monkeypatch, tmp_path):
     ):
         for name, value in saturn.environment.items():
             monkeypatch.setenv(name, value)
-        exchange.write_text(json.dumps([*places, (address, authority.issue("person"))]))
+        exchange.write_text(json.dumps([str(real_log), [*places, (address, authority.issue("person"))]]))
         given = {"batch_size": "500", "seed": "7", "model": str(exchange)}
         outcome = run_notebook(tmp_path / "everywhere.ipynb", given, timeout=240)
         assert (outcome.state, outcome.error) == ("completed", None)
@@ -217,6 +219,7 @@ def test_the_evaluation_is_the_same_everywhere(prefect, monkeypatch, tmp_path):
     assert len(found) == 4
     assert all(trial == found[0][1:] for _, *trial in found)
     assert found[0][1] == 7
+    assert found[0][-1]["num_obs"] == 141_712 - found[0][-1]["num_left_out"]
 
 
 @pytest.mark.slow

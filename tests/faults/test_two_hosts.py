@@ -7,11 +7,12 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet
 import pytest
 from bare_environment import BareCluster, make_environment
 from two_hosts import TwoHosts
 
-from helpers import metrics, models, prefect_server, tickets
+from helpers import metrics, models, prefect_server, scoring, ticket_log, ticket_sources, tickets
 
 pytestmark = pytest.mark.slow
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "evaluate_ticket_model.ipynb"
@@ -21,6 +22,14 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "evaluate_ticket_
 SHORT = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "3s", "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "4s"}
 CUT_SECONDS = 25.0  # 5 to 8 s until the loss is seen, the work that is done again, and room for a busy machine
 
+WHOLE = """
+import json, sys
+from helpers import clusters, scoring
+with clusters.connect(sys.argv[1]) as compute, compute.recorded():
+    data = scoring.score_log(sys.argv[2], "priority").data
+    workers = compute.client.run(lambda: None)
+print(json.dumps({"data": data, "hosts": sorted(address.split("//")[1].split(":")[0] for address in workers)}))
+"""
 # A model's predictions, slowed down so that work is going on when the test acts; each task tells where it ran.
 CLIENT = """
 import json, sys, time
@@ -148,6 +157,18 @@ def test_helpers_run_on_both_hosts(network, cluster):
     """Futures that call helpers are computed on both hosts, which had to be sent the package."""
     done = said(start_client(network, cluster, 16, 0.02), 30)
     assert done == {"hosts": sorted(network.hosts.values()), "sums": expected(16)}
+
+
+def test_the_whole_real_log_is_scored_on_two_hosts(network, cluster, real_log, tmp_path):
+    """Partition by partition, on hosts that had nothing of ours, it is what it is in this process, to the last bit."""
+    _, table = ticket_sources.read_columns(str(real_log), list(ticket_log.COLUMNS))
+    (folder := tmp_path / "log").mkdir()
+    for part in range(8):
+        pyarrow.parquet.write_table(table.slice(part * 18_000, 18_000), folder / f"part-{part}.parquet")
+    done = said(start(network, sys.executable, "-P", "-c", WHOLE, cluster.address, str(folder)), 60)
+    here = scoring.score_log(str(folder), "priority")
+    assert done == {"data": json.loads(json.dumps(here.data)), "hosts": sorted(network.hosts.values())}
+    assert here.data["num_obs"] > 141_000
 
 
 def test_one_host_is_cut_off_in_the_middle(network, cut_cluster):
