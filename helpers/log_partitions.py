@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,13 +30,14 @@ __all__ = [
     "read_pieces",
 ]
 
-MAX_ROWS = 524_288  # of a partition, if the row groups are not larger: enough of them to share, tens of MB each
+MIN_ROWS, MAX_ROWS = 131_072, 1_048_576  # of a partition, if the row groups are not larger
+SHARES = 4  # a small log is cut into at least so many, for several workers
 MAX_OPENED = 32  # parts at a time
 
 
 @dataclass(frozen=True)
 class _Part:
-    """One file of a log: where it is, what it holds, and its ranges (start, stop, first_row, num_rows)."""
+    """One file of a log: where it is and what it holds; of CSV the ranges (start, stop, first_row, num_rows)."""
 
     name: str
     path: str
@@ -45,7 +46,8 @@ class _Part:
     size: int
     stamp: str
     types: dict[str, tuple[str, str]]  # what a column holds in a word that types of one meaning share, and its type
-    ranges: list[tuple[int, int, int | None, int | None]]
+    row_counts: list[int] = field(default_factory=list)  # of a Parquet file's row groups
+    ranges: list[tuple[int, int, int | None, int | None]] = field(default_factory=list)
     header: str = ""
 
 
@@ -150,8 +152,8 @@ def _open_part(files, path: str, relative: str, size: int) -> _Part:
     schema = metadata.schema.to_arrow_schema()
     ticket_log.check_columns(schema.names, name)
     types = {field.name: (_family(field, name), str(field.type)) for field in schema}
-    ranges = parquet_row_groups.cut(metadata, MAX_ROWS)
-    return _Part(name, path, relative, "parquet", size, stamp(tail), types, ranges)
+    counts = parquet_row_groups.row_counts(metadata)
+    return _Part(name, path, relative, "parquet", size, stamp(tail), types, row_counts=counts)
 
 
 def _open_csv(files, path: str, relative: str, size: int, end: str) -> _Part:
@@ -170,7 +172,7 @@ def _open_csv(files, path: str, relative: str, size: int, end: str) -> _Part:
     begins = line.end()
     bounds = csv_ranges.cut(files, path, begins, size) if begins < size else []
     ranges = [(first, stop, 0 if first == begins else None, None) for first, stop in bounds]
-    return _Part(name, path, relative, "csv", size, end, dict.fromkeys(columns, ("text", "text")), ranges, header)
+    return _Part(name, path, relative, "csv", size, end, dict.fromkeys(columns, ("text", "text")), [], ranges, header)
 
 
 def _family(field: pa.Field, name: str) -> str:
@@ -218,6 +220,8 @@ def _fingerprint(parts: list[_Part]) -> str:
 
 
 def _partitions(parts: list[_Part], source: str, is_remote: bool, url: str) -> tuple[Partition, ...]:
+    share = sum(sum(part.row_counts) for part in parts) // SHARES
+    most = max(MIN_ROWS, min(share, MAX_ROWS))
     return tuple(
         Partition(
             source=source,
@@ -235,5 +239,5 @@ def _partitions(parts: list[_Part], source: str, is_remote: bool, url: str) -> t
             url=url,
         )
         for part in parts
-        for start, stop, first_row, num_rows in part.ranges
+        for start, stop, first_row, num_rows in part.ranges or parquet_row_groups.cut(part.row_counts, most)
     )

@@ -27,8 +27,13 @@ def read_footer(files, path: str, name: str, size: int, tail: bytes) -> pyarrow.
         raise _damaged(name, error) from None
 
 
-def cut(metadata, max_rows: int) -> list[tuple[int, int, int, int]]:
-    """Ranges of row groups, each of at most `max_rows` events if it has more than one.
+def row_counts(metadata) -> list[int]:
+    """The events of each row group."""
+    return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+
+def cut(counts: list[int], max_rows: int) -> list[tuple[int, int, int, int]]:
+    """Ranges of row groups with these events, each of at most `max_rows` together if it has more than one.
 
     Returns
     -------
@@ -36,13 +41,12 @@ def cut(metadata, max_rows: int) -> list[tuple[int, int, int, int]]:
         Row groups, the file's events before them, and theirs; empty ranges are left out.
     """
     ranges, start, first_row, num_rows = [], 0, 0, 0
-    for group in range(metadata.num_row_groups):
-        more = metadata.row_group(group).num_rows
+    for group, more in enumerate(counts):
         if num_rows and num_rows + more > max_rows:
             ranges.append((start, group, first_row, num_rows))
             start, first_row, num_rows = group, first_row + num_rows, 0
         num_rows += more
-    return [*ranges, (start, metadata.num_row_groups, first_row, num_rows)] if num_rows else ranges
+    return [*ranges, (start, len(counts), first_row, num_rows)] if num_rows else ranges
 
 
 def _damaged(name: str, error: Exception) -> DamagedFileError:

@@ -90,6 +90,12 @@ def small_ranges(monkeypatch) -> None:
     monkeypatch.setattr(csv_ranges, "PIECE_BYTES", 2_500)
 
 
+def set_most_rows(monkeypatch, number: int) -> None:
+    """Let a partition have so many events at most, whatever the log."""
+    monkeypatch.setattr(log_partitions, "MIN_ROWS", number)
+    monkeypatch.setattr(log_partitions, "MAX_ROWS", number)
+
+
 def read_all(log: PartitionedLog, columns: list[str] | None = None) -> pa.Table:
     """The log's events in one table, of one chunk and one dictionary a column."""
     tables = [read_partition(partition, columns or list(COLUMNS)) for partition in log.partitions]
@@ -188,7 +194,7 @@ def test_other_columns_are_not_decoded(folder):
 
 def test_partitions_are_ranges_of_row_groups(typed, tmp_path, monkeypatch):
     """A partition has as many row groups as stay within the limit, at least one, and the file's rows before it."""
-    monkeypatch.setattr(log_partitions, "MAX_ROWS", 100)
+    set_most_rows(monkeypatch, 100)
     path = write_parquet(typed, tmp_path / "log.parquet", rows=45)  # six of 45 and one of 6
     log = of_file(path, "the log", "0" * 64)
     ranges = [(p.start, p.stop, p.first_row, p.num_rows) for p in log.partitions]
@@ -196,13 +202,24 @@ def test_partitions_are_ranges_of_row_groups(typed, tmp_path, monkeypatch):
     assert (log.source, log.sha256, log.num_rows) == ("the log", "0" * 64, N_EVENTS)
     assert [len(piece) for piece in read_pieces(log.partitions[2], NEEDED)] == [45, 45, 6]
     assert read_all(log).equals(typed)
-    monkeypatch.setattr(log_partitions, "MAX_ROWS", 10)
+    set_most_rows(monkeypatch, 10)
     assert len(of_file(path, "", "").partitions) == 7
 
 
 def test_limits_are_those_of_the_design():
-    """A partition has at most a million events or 64 MB of CSV."""
-    assert (log_partitions.MAX_ROWS, csv_ranges.RANGE_BYTES) == (524_288, 64 * 2**20)
+    """A partition has at most a million events or 64 MB of CSV, and of a small log what a worker is worth."""
+    assert (log_partitions.MIN_ROWS, log_partitions.MAX_ROWS) == (131_072, 1_048_576)
+    assert csv_ranges.RANGE_BYTES == 64 * 2**20
+
+
+def test_small_logs_are_shared(typed, tmp_path, monkeypatch):
+    """A log is cut into four or more, down to the least size of a partition."""
+    path = write_parquet(typed, tmp_path / "log.parquet", rows=20)
+    monkeypatch.setattr(log_partitions, "MIN_ROWS", 20)
+    # 276 events in 14 row groups: a quarter is 69 events, which three row groups do not exceed.
+    assert [p.num_rows for p in of_file(path, "", "").partitions] == [60, 60, 60, 60, 36]
+    monkeypatch.setattr(log_partitions, "MIN_ROWS", 200)
+    assert [p.num_rows for p in of_file(path, "", "").partitions] == [200, 76]
 
 
 def test_large_row_group_is_read_in_pieces(typed, tmp_path, monkeypatch):
@@ -344,8 +361,9 @@ def test_bare_worker_can_read(csv_folder):
 
 
 @pytest.mark.slow
-def test_memory_is_bounded_by_the_row_group(typed, tmp_path):
+def test_memory_is_bounded_by_the_row_group(typed, tmp_path, monkeypatch):
     """Reading a partition of 40 row groups piece by piece holds no more Arrow memory than one of 4."""
+    set_most_rows(monkeypatch, 1_000_000)
 
     def peak(n_groups: int) -> int:
         table = pa.concat_tables([typed] * (20 * n_groups))
@@ -601,7 +619,7 @@ def test_bad_values_of_csv_are_named_by_row(tmp_path, small_ranges):
 )
 def test_bad_values_of_parquet_are_named_by_row(tmp_path, typed, monkeypatch, column, value, message):
     """A typed value that cannot be is refused with file, column, the row in the file, and value."""
-    monkeypatch.setattr(log_partitions, "MAX_ROWS", 100)
+    set_most_rows(monkeypatch, 100)
     kind = typed.schema.field(column).type
     values = typed[column].cast(pa.int64() if pa.types.is_timestamp(kind) else kind).to_pylist()
     values[235] = value  # in the second row group of the third partition
