@@ -3,8 +3,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 BIN := .venv/bin
-# A file's tests stay together, as they share servers; more of them at a time than cores, as most wait for a process.
-PYTEST := $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -q
+# A file's tests stay together, as they share servers. Two at a time: more starve those that wait for real processes.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile -q
 
 .PHONY: env run test quick lab benchmark notebooks lock
 env: .venv/installed
@@ -27,7 +27,7 @@ test: env  ## everything
 	$(PYTEST)
 
 quick: env  ## what a person runs while editing
-	$(PYTEST) -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lab: env  ## JupyterLab on notebooks/
 	$(BIN)/daybook lab

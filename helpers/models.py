@@ -23,11 +23,14 @@ class Model(Protocol):
         Recorded in each trial; another version is another model to compare.
     columns : tuple of str
         The log's columns that it predicts from.
+    packages : tuple of str
+        What must be importable where it predicts, besides pandas.
     """
 
     name: str
     version: str
     columns: tuple[str, ...]
+    packages: tuple[str, ...]
 
     def predict(self, events: pd.DataFrame) -> pd.Series:
         """Predict the time to close, seconds, float of shape (n_events,)."""
@@ -42,6 +45,7 @@ class PriorityHeuristic:
     name = "priority"
     version = "1"
     columns = ("priority",)
+    packages = ()
 
     def predict(self, events: pd.DataFrame) -> pd.Series:
         """Predict the time to close.
@@ -86,11 +90,15 @@ class SkopsModel:
         The `.skops` file. The regressor was fitted on a DataFrame of the log's columns, and predicts seconds.
     """
 
-    def __init__(self, path: Path):
-        # 1.5 s of import, needed for this kind of model alone.
-        import skops.io
-        from sklearn.base import is_regressor
+    packages = ("sklearn", "skops")
 
+    def __init__(self, path: Path):
+        try:
+            # 1.5 s of import, needed for this kind of model alone.
+            import skops.io
+            from sklearn.base import is_regressor
+        except ImportError as error:
+            raise ModelError(f"{path}: where it is to predict, {error.name} is not installed; install skops") from None
         try:
             content = path.read_bytes()
             untrusted = skops.io.get_untrusted_types(data=content)

@@ -59,6 +59,15 @@ def merged(function: Callable, *arguments: Sequence, on_done: Callable[[int], No
     return _in_threads(function, arguments, on_done) if client is None else _on(client, function, arguments, on_done)
 
 
+def require(packages: Sequence[str]) -> None:
+    """Refuse, with a `ClusterError`, a cluster in use whose workers lack one of these packages."""
+    client = _client()
+    if client is not None and packages:
+        from helpers import worker_packages
+
+        worker_packages.require(client, list(packages))
+
+
 def _client():
     active = compute.active()
     return active.client if active else None

@@ -92,6 +92,8 @@ def score_log(
     ------
     ParameterError, SourceError, ModelError
         As `tickets.draw_batch` and `models.load` raise them.
+    ClusterError
+        When a worker lacks what the model needs.
 
     Examples
     --------
@@ -101,6 +103,7 @@ def score_log(
     check_batch(batch_size, seed)
     closing = window(closed_from, closed_to, names=("closed_from", "closed_to"))
     question = Question(models.load(model), closing, {TARGET: Search(), MISS: Search()})
+    partition_map.require(question.model.packages)
     if has_details:
         searches = question.searches | {ERROR: Search(metrics.ERROR_ENDS)}
         question = replace(question, searches=searches, group_search=Search(metrics.QUANTILES))

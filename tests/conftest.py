@@ -22,20 +22,6 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that the others fill the time beside them."""
-
-    def place(item: pytest.Item) -> int:
-        if item.path.name == "test_two_hundred_ticks.py":
-            return 0
-        return 1 if item.path.parent.name == "faults" else 2 if item.get_closest_marker("slow") else 3
-
-    first = {}
-    for item in items:
-        first[item.path] = min(place(item), first.get(item.path, 3))
-    items.sort(key=lambda item: first[item.path])
-
-
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch) -> Path:
     """A `DAYBOOK_HOME` of the test's own, and nothing of the developer's in the environment."""

@@ -7,7 +7,7 @@ import pytest
 
 from helpers import partition_map
 from helpers.compute import Compute
-from helpers.exceptions import SourceError
+from helpers.exceptions import ClusterError, SourceError
 
 begun: list[int] = []
 NAMES = [f"{n}," for n in range(40)]  # more than are merged at once, and strings: their sum shows the order
@@ -88,6 +88,15 @@ def wait_for_nothing(client) -> None:
     while num_tasks := client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks)):
         assert time.monotonic() < deadline, num_tasks
         time.sleep(0.05)
+
+
+def test_what_workers_lack_is_said(client):
+    """A package that no worker has is named; without a cluster nothing is asked."""
+    partition_map.require(["no_such_package"])
+    with Compute("local", client=client).recorded():
+        partition_map.require(["pandas"])
+        with pytest.raises(ClusterError, match="no_such_package"):
+            partition_map.require(["no_such_package"])
 
 
 def test_nothing_is_left_on_the_cluster(client):

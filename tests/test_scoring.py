@@ -139,7 +139,7 @@ def test_answers_are_small(cut):
 class Blind:
     """A model that gives up on one event."""
 
-    name, version, columns = "blind", "1", ("priority",)
+    name, version, columns, packages = "blind", "1", ("priority",), ()
 
     def predict(self, events):
         """One NaN."""
