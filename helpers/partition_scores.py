@@ -18,7 +18,6 @@ from helpers.windows import Window
 
 GROUPED_BY = "priority"
 SAMPLE_ROWS = 8192  # of a partition's first piece, spread over it, for a guess at where the quantiles are
-UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 Key = tuple[str, str | None]  # a series (`target`, `error`, `absolute_error`, `group`), and of the last one which group
 
@@ -211,10 +210,8 @@ def _series(question: Question, events: _Events, error: np.ndarray) -> Iterator[
 
 def _seconds(end: pa.ChunkedArray, start: pa.ChunkedArray) -> np.ndarray:
     """The time from one to the other, without missing ones, as pandas' `total_seconds` gives it."""
-    if end.type.unit != start.type.unit:
-        end, start = (times.cast(pa.timestamp("ns", "UTC")) for times in (end, start))
-    elapsed = pc.subtract(end, start).cast(pa.int64()).to_numpy()
-    return elapsed / UNITS[end.type.unit]
+    # Partitions are read with times in whole seconds, whatever their files hold.
+    return pc.subtract(end, start).cast(pa.int64()).to_numpy().astype(np.float64)
 
 
 def _places(column: pa.ChunkedArray, labels: list[str | None]) -> np.ndarray:
