@@ -1,7 +1,7 @@
 """What one partition of a log says of a model: partial scores and tallies, small and mergeable, made where it lies."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import add
 
 import numpy as np
@@ -10,13 +10,17 @@ import pyarrow.compute as pc
 
 from helpers.exact_quantiles import Search, Tally
 from helpers.exceptions import ModelError
+from helpers.group_means import Means, means_by
 from helpers.log_partitions import Partition, read_pieces
 from helpers.models import Model
 from helpers.partial_scores import PartialScores, partial_scores
+from helpers.prediction_histogram import count_predictions
+from helpers.standard_errors import ErrorMoments, error_moments
 from helpers.ticket_draws import TARGET_COLUMNS, Availability, availability, available
 from helpers.windows import Window
 
 GROUPED_BY = "priority"
+STATE = "incident_state"
 SAMPLE_ROWS = 8192  # of a partition's first piece, spread over it, for a guess at where the quantiles are
 
 Key = tuple[str, str | None]  # a series (`target`, `error`, `absolute_error`, `group`), and of the last one which group
@@ -52,7 +56,13 @@ class Question:
     def columns(self) -> list[str]:
         """What is read of the log."""
         groups = (GROUPED_BY,) if self.needs_groups else ()
+        groups += (STATE,) if self.has_details else ()
         return list(dict.fromkeys((*self.model.columns, *TARGET_COLUMNS, *groups)))
+
+    @property
+    def has_details(self) -> bool:
+        """Whether more is asked than the metrics: the errors group by group, their spread, and where they are."""
+        return self.is_first and self.group_search is not None
 
     @property
     def needs_groups(self) -> bool:
@@ -80,6 +90,10 @@ class Answer:
     histogram : ndarray of int, of shape (n_bins,), or None
     errors : tuple of two float
         The smallest and the largest error, seconds.
+    states : dict of (str or None) to Means
+    moments : ErrorMoments
+    predictions : ndarray of int, of shape (N_BINS, N_BINS), or None
+        See `prediction_histogram.count_predictions`.
     """
 
     availability: Availability = field(default_factory=Availability)
@@ -89,6 +103,9 @@ class Answer:
     tallies: dict[Key, Tally] = field(default_factory=dict)
     histogram: np.ndarray | None = None
     errors: tuple[float, float] = (np.inf, -np.inf)
+    states: dict[str | None, Means] = field(default_factory=dict)
+    moments: ErrorMoments = field(default_factory=ErrorMoments)
+    predictions: np.ndarray | None = None
 
     def __add__(self, other: "Answer") -> "Answer":
         return Answer(
@@ -97,8 +114,11 @@ class Answer:
             self.scores + other.scores,
             _merged(self.groups, other.groups, lambda a, b: (a[0] + b[0], a[1] + b[1])),
             _merged(self.tallies, other.tallies, add),
-            other.histogram if self.histogram is None else self.histogram + other.histogram,
+            _added(self.histogram, other.histogram),
             (min(self.errors[0], other.errors[0]), max(self.errors[1], other.errors[1])),
+            _merged(self.states, other.states, add),
+            self.moments + other.moments,
+            _added(self.predictions, other.predictions),
         )
 
 
@@ -112,6 +132,8 @@ class _Events:
     predicted: np.ndarray
     groups: np.ndarray  # places in `labels`
     labels: list[str | None]
+    states: np.ndarray  # places in `state_labels`
+    state_labels: list[str | None]
 
 
 def answer(question: Question, partition: Partition, drawn: np.ndarray | None = None) -> Answer:
@@ -142,22 +164,31 @@ def answer(question: Question, partition: Partition, drawn: np.ndarray | None = 
         tallies = {key: search.tally(values) for key, search, values in _series(question, events, error)}
         if not question.is_first:
             return Answer(tallies=tallies, histogram=_histogram(question.edges, error))
-        groups = {}
-        if question.group_search is not None:
-            for place, label in enumerate(events.labels):
-                rows = events.groups == place
-                predicted = events.predicted[rows]
-                groups[label] = (partial_scores(events.target[rows], predicted), float(predicted.sum()))
-        return Answer(
+        total = Answer(
             events.availability,
             events.num_default_guess,
             partial_scores(events.target, events.predicted),
-            groups,
-            tallies,
+            tallies=tallies,
             errors=(float(error.min()), float(error.max())) if len(error) else (np.inf, -np.inf),
         )
+        return replace(total, **_details(events)) if question.has_details else total
     except ValueError as failure:  # NaN or infinity; of times there are none
         raise ModelError(f"{partition.name}: model {question.model.name!r}: {failure}") from None
+
+
+def _details(events: _Events) -> dict:
+    """What an answer says of the events besides, by the names of its attributes."""
+    groups = {}
+    for place, label in enumerate(events.labels):
+        rows = events.groups == place
+        predicted = events.predicted[rows]
+        groups[label] = (partial_scores(events.target[rows], predicted), float(predicted.sum()))
+    return {
+        "groups": groups,
+        "states": means_by(events.states, events.state_labels, events.target, events.predicted),
+        "moments": error_moments(events.target, events.predicted),
+        "predictions": count_predictions(events.target, events.predicted),
+    }
 
 
 def sample(question: Question, partition: Partition) -> dict[Key, np.ndarray]:
@@ -173,7 +204,8 @@ def sample(question: Question, partition: Partition) -> dict[Key, np.ndarray]:
 def _read(pieces: Iterable[pa.Table], question: Question, drawn: np.ndarray | None) -> _Events:
     """The events of a partition that count, with the model's prediction for each."""
     found, num_default, num_before = Availability(), 0, 0
-    targets, predictions, places, labels = [np.empty(0)], [np.empty(0)], [np.empty(0, np.intp)], []
+    targets, predictions = [np.empty(0)], [np.empty(0)]
+    places, labels, of_states, states = [np.empty(0, np.intp)], [], [np.empty(0, np.intp)], []
     for piece in pieces:
         if question.is_first:
             found += availability(piece, question.closing)
@@ -192,8 +224,10 @@ def _read(pieces: Iterable[pa.Table], question: Question, drawn: np.ndarray | No
             num_default += question.model.num_default_guess(frame)
         if question.needs_groups:
             places.append(_places(piece[GROUPED_BY], labels))
-    target, predicted = np.concatenate(targets), np.concatenate(predictions)
-    return _Events(found, num_default, target, predicted, np.concatenate(places), labels)
+        if question.has_details:
+            of_states.append(_places(piece[STATE], states))
+    target, predicted, groups, of_states = map(np.concatenate, (targets, predictions, places, of_states))
+    return _Events(found, num_default, target, predicted, groups, labels, of_states, states)
 
 
 def _series(question: Question, events: _Events, error: np.ndarray) -> Iterator[tuple[Key, Search, np.ndarray]]:
@@ -235,6 +269,12 @@ def _histogram(edges: np.ndarray | None, error: np.ndarray) -> np.ndarray | None
         return None
     # By number and range: for edges that it is given, numpy searches the bin of each value.
     return np.histogram(np.clip(error, edges[0], edges[-1]), len(edges) - 1, (edges[0], edges[-1]))[0]
+
+
+def _added(one: np.ndarray | None, other: np.ndarray | None) -> np.ndarray | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one + other
 
 
 def _merged(one: dict, other: dict, merge) -> dict:

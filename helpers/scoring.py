@@ -12,9 +12,12 @@ import numpy as np
 
 from helpers import metrics, models, partition_map
 from helpers.exact_quantiles import Search
+from helpers.group_means import group_means
 from helpers.log_partitions import PartitionedLog
 from helpers.partition_scores import Answer, Key, Question, answer, sample
+from helpers.prediction_histogram import prediction_histogram
 from helpers.scoring_progress import ScoringProgress
+from helpers.standard_errors import NEAR_MEDIAN, standard_errors
 from helpers.ticket_draws import check_available, count_available, draw_notes, draw_positions
 from helpers.ticket_sources import with_partitions
 from helpers.tickets import check_batch
@@ -37,7 +40,7 @@ class ScoredLog:
     seed : int
         Of the batch's draw.
     data : dict
-        As `summaries.trial_summary` describes it; without `errors` and `by_priority` where details were not asked for.
+        As `summaries.trial_summary` describes it; without `errors` and what follows where details were not asked for.
     num_passes : int
         How many times the log was read.
     seconds : float
@@ -105,7 +108,7 @@ def score_log(
     question = Question(models.load(model), closing, {TARGET: Search(), MISS: Search()})
     partition_map.require(question.model.packages)
     if has_details:
-        searches = question.searches | {ERROR: Search(metrics.ERROR_ENDS)}
+        searches = question.searches | {ERROR: Search(metrics.ERROR_ENDS), MISS: Search(NEAR_MEDIAN)}
         question = replace(question, searches=searches, group_search=Search(metrics.QUANTILES))
     return with_partitions(source, lambda log: _score(log, question, batch_size, seed))
 
@@ -134,7 +137,7 @@ def _score(log: PartitionedLog, question: Question, batch_size: int, seed: int) 
                 histogram = metrics.error_histogram(following.edges, asked.histogram, total.errors)
     data = _data(total, searches) | {"notes": draw_notes(total.availability, batch_size, first.closing)}
     if first.group_search is not None:
-        data |= {"errors": histogram, "by_priority": _by_group(total, searches)}
+        data |= {"errors": histogram, **_details(total, searches, data["metrics"])}
     return ScoredLog(log.source, log.sha256, seed, data, progress.num_passes, time.perf_counter() - began)
 
 
@@ -176,7 +179,8 @@ def _following(first: Question, searches: dict[Key, Search], histogram: dict | N
 def _data(total: Answer, searches: dict[Key, Search]) -> dict:
     """What a trial tells of the events as a whole."""
     scores, target = total.scores.scores(), total.scores.target
-    [median], [miss] = searches[TARGET].values, searches[MISS].values
+    [median], misses = searches[TARGET].values, searches[MISS].values
+    miss = misses[len(misses) // 2]
     found = total.availability
     return {
         "num_obs": total.scores.num_obs,
@@ -186,6 +190,16 @@ def _data(total: Answer, searches: dict[Key, Search]) -> dict:
         "num_available": found.num_available,
         "num_left_out": found.num_events - found.num_closed,
         "num_outside": found.num_closed - found.num_available,
+    }
+
+
+def _details(total: Answer, searches: dict[Key, Search], scores: dict) -> dict:
+    """What a trial tells of the events besides the errors by size."""
+    return {
+        "standard_errors": standard_errors(total.moments, scores, searches[MISS].values),
+        "predicted_actual": prediction_histogram(total.predictions),
+        "by_priority": _by_group(total, searches),
+        "by_state": group_means(total.states),
     }
 
 

@@ -3,9 +3,12 @@
 import pandas as pd
 
 from helpers import metrics
+from helpers.group_means import batch_means
 from helpers.models import Model
+from helpers.prediction_histogram import batch_prediction_histogram
 from helpers.run_context import now
 from helpers.scoring import ScoredLog
+from helpers.standard_errors import batch_standard_errors
 from helpers.tickets import TicketBatch
 
 
@@ -30,8 +33,9 @@ def trial_summary(
     dict
         `id`; `data` with `num_obs`, `metrics`, `target` (mean, median, min, max, seconds), `num_default_guess`,
         `num_available`, `num_left_out`, `num_outside` (see `tickets.TicketBatch`), `notes`, `errors` (see
-        `metrics.error_distribution`) and `by_priority` (see
-        `metrics.errors_by`, absent when the batch has no priority); `seed`, `source`, `source_sha256`, `model` and
+        `metrics.error_distribution`), `standard_errors` (see `standard_errors.standard_errors`), `predicted_actual`
+        (see `prediction_histogram`), and where the batch has these columns `by_priority` (see `metrics.errors_by`)
+        and `by_state` (see `group_means`); `seed`, `source`, `source_sha256`, `model` and
         `model_version`.
     """
     data = {
@@ -44,9 +48,13 @@ def trial_summary(
         "num_outside": batch.num_outside,
         "notes": batch.notes,
         "errors": metrics.error_distribution(actuals, predictions),
+        "standard_errors": batch_standard_errors(actuals, predictions, scores),
+        "predicted_actual": batch_prediction_histogram(actuals, predictions),
     }
     if "priority" in batch.events:
         data["by_priority"] = metrics.errors_by(batch.events["priority"], actuals, predictions)
+    if "incident_state" in batch.events:
+        data["by_state"] = batch_means(batch.events["incident_state"], actuals, predictions)
     return _summary(trial_id, data, batch, model)
 
 

@@ -25,6 +25,7 @@ from helpers.ticket_sources import with_partitions
 from helpers.windows import Window, window
 
 CHOSEN_SEED = 1  # what seed 0 stands for in a run by hand
+GROUP_COLUMNS = ("priority", "incident_state")  # by which a trial's summary groups the errors
 READERS = 4  # partitions read at a time where there are several
 
 
@@ -80,7 +81,7 @@ def draw_batch(
     seed : int
         At least 1. The same seed, log and window give the same batch.
     columns : tuple of str, default ("priority",)
-        What a model needs, read besides `sys_updated_at` and `closed_at`.
+        What a model needs, read besides `sys_updated_at` and `closed_at` and those by which errors are grouped.
     closed_from, closed_to : str, default ""
         Only events of tickets with `closed_from <= closed_at < closed_to` are available: ISO 8601 dates or times, UTC
         where they have no offset; empty for no limit.
@@ -99,11 +100,11 @@ def draw_batch(
     Examples
     --------
     >>> draw_batch("sample", batch_size=3, seed=1).events.shape
-    (3, 3)
+    (3, 4)
     """
     check_batch(batch_size, seed)
     closing = window(closed_from, closed_to, names=("closed_from", "closed_to"))
-    columns = tuple(dict.fromkeys((*columns, *TARGET_COLUMNS)))
+    columns = tuple(dict.fromkeys((*columns, *GROUP_COLUMNS, *TARGET_COLUMNS)))
     unknown = [column for column in columns if column not in COLUMNS]
     if unknown:
         raise ParameterError(f"column {unknown[0]!r} is not in the log's layout; choose from {', '.join(COLUMNS)}")

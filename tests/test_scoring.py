@@ -107,7 +107,8 @@ def test_a_guess_spares_passes(cut):
 def test_a_log_without_details_tells_no_more():
     """Without details there are no errors by size and nothing by priority."""
     data = scoring.score_log("sample", "priority", has_details=False).data
-    assert set(at_once("sample")) - set(data) == {"errors", "by_priority"}
+    details = {"errors", "standard_errors", "predicted_actual", "by_priority", "by_state"}
+    assert set(at_once("sample")) - set(data) == details
 
 
 def test_a_summary_is_that_of_a_batch():

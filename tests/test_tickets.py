@@ -62,14 +62,15 @@ def closed_in_part(tmp_path) -> str:
 
 
 def test_batch_is_rows_of_the_log(source):
-    """A batch holds rows of the log in the log's order, named by their place, with the columns asked for alone."""
+    """A batch holds rows of the log in the log's order, named by their place: the columns asked for, and the groups'."""
     batch = draw_batch(source, batch_size=50, seed=7)
-    log = read_log(Path(source)).select(["priority", "sys_updated_at", "closed_at"]).to_pandas()
-    log = log.astype(dict.fromkeys(log.columns[1:], "datetime64[ms, UTC]"))  # Parquet's coarsest unit
+    log = read_log(Path(source)).select(["priority", "incident_state", "sys_updated_at", "closed_at"]).to_pandas()
+    log = log.astype(dict.fromkeys(log.columns[2:], "datetime64[ms, UTC]"))  # Parquet's coarsest unit
     assert len(batch.events) == 50
     assert batch.events.index.is_monotonic_increasing
     assert batch.events.index.is_unique
     assert batch.events.index.name == "row"
+    log["incident_state"] = log["incident_state"].cat.set_categories(batch.events["incident_state"].cat.categories)
     pd.testing.assert_frame_equal(batch.events, log.loc[batch.events.index], check_names=False)
 
 
