@@ -59,6 +59,31 @@ def by_priority_table(trial: dict) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("priority").round(1)
 
 
+def by_state_table(trial: dict) -> pd.DataFrame:
+    """What was predicted and what happened in each state that a ticket was in, in hours.
+
+    Parameters
+    ----------
+    trial : dict
+        A trial's document.
+
+    Returns
+    -------
+    DataFrame of shape (n_states, 4)
+        Indexed by state: `tickets` (number of events), the means `predicted` and `actual`, and the mean absolute
+        error `MAE`, in hours.
+    """
+    rows = {
+        group["group"] or "missing": [
+            group["num_obs"],
+            *(group[name] / SECONDS_IN_AN_HOUR for name in ("predicted", "actual", "mae")),
+        ]
+        for group in trial["data"].get("by_state", [])
+    }
+    columns = ["tickets", "predicted", "actual", "MAE"]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("state").round(1)
+
+
 def errors_table(trial: dict, bins_a_row: int = 6) -> pd.DataFrame:
     """How many predictions were how far off: the numbers behind the chart of the errors, exact.
 

@@ -62,7 +62,7 @@ def closed_in_part(tmp_path) -> str:
 
 
 def test_batch_is_rows_of_the_log(source):
-    """A batch holds rows of the log in the log's order, named by their place: the columns asked for, and the groups'."""
+    """A batch holds rows of the log in its order, named by their place: the columns asked for, and the groups'."""
     batch = draw_batch(source, batch_size=50, seed=7)
     log = read_log(Path(source)).select(["priority", "incident_state", "sys_updated_at", "closed_at"]).to_pandas()
     log = log.astype(dict.fromkeys(log.columns[2:], "datetime64[ms, UTC]"))  # Parquet's coarsest unit

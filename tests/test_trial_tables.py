@@ -1,6 +1,6 @@
 """The tables of a trial, with numbers by hand."""
 
-from helpers.trial_tables import by_priority_table, errors_table, metrics_table
+from helpers.trial_tables import by_priority_table, by_state_table, errors_table, metrics_table
 
 HOUR, DAY = 3600.0, 86400.0
 TRIAL = {
@@ -46,6 +46,14 @@ def test_each_priority_in_hours():
     assert table.loc["2 - High"].tolist() == [3, 24.0, 1.0, 0.0, 0.2, 1.0, 24.0, 277.8]  # 900 s are 0.25, to even
     assert table.loc["missing"].tolist() == [1, 180.0, 0.0] + [180.0] * 5
     assert by_priority_table({"data": {}}).empty
+
+
+def test_each_state_in_hours():
+    """Each state has its tickets, means and error in hours; an older trial, which tells none, has no row."""
+    rows = [{"group": "New", "num_obs": 2, "predicted": HOUR, "actual": DAY, "mae": 23 * HOUR}]
+    table = by_state_table({"data": {"by_state": [*rows, rows[0] | {"group": None}]}})
+    assert table.loc["New"].tolist() == table.loc["missing"].tolist() == [2, 1.0, 24.0, 23.0]
+    assert by_state_table({"data": {}}).empty
 
 
 def test_errors_are_counted_by_size():
