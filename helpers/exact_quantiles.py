@@ -197,19 +197,24 @@ class Search:
 
 
 def _brackets(quantiles: Sequence[float], guess: np.ndarray | None) -> list[Region]:
-    """A range around each quantile of a sample, open to the side where the sample does not bound it."""
+    """A range around each quantile of a sample, open to the side where the sample does not bound it.
+
+    Ranges that overlap are one: each costs a look at all values.
+    """
     sample = np.asarray([] if guess is None else guess, np.float64)
     codes = np.sort(codes_of(sample[np.isfinite(sample)]))
-    brackets = {}
-    for quantile in quantiles if len(codes) else ():
+    brackets: list[tuple[int, int]] = []
+    for quantile in sorted(quantiles) if len(codes) else ():
         middle = quantile * (len(codes) - 1)
         half = STANDARD_ERRORS * np.sqrt(len(codes) * quantile * (1 - quantile)) + 1
         half = max(half, RANK_SHARE * len(codes))
         low, high = int(np.floor(middle - half)), int(np.ceil(middle + half))
         first = codes[low] if low > 0 else codes_of(-np.finfo(float).max)
         last = codes[high] if high < len(codes) - 1 else codes_of(np.finfo(float).max)
-        brackets[Region(int(first), int(last), bin_bits=BRACKET_BITS)] = None
-    return list(brackets)
+        if brackets and first <= brackets[-1][1]:
+            first, last = brackets[-1][0], max(last, brackets.pop()[1])
+        brackets.append((int(first), int(last)))
+    return [Region(first, last, bin_bits=BRACKET_BITS) for first, last in brackets]
 
 
 def _ranks(quantile: float, num_values: int) -> tuple[int, int, float]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from helpers.region_counts import SLICE
+
 Means = np.ndarray  # of shape (4,): the number of events, and the sums of predictions, targets and absolute errors
 
 
@@ -24,8 +26,11 @@ def means_by(
     -------
     dict of (str or None) to Means
     """
-    columns = (None, y_pred, y_true, np.abs(y_pred - y_true))
-    sums = np.array([np.bincount(places, weights, len(labels)) for weights in columns])
+    sums = np.zeros((4, len(labels)))
+    # Slices stay in the processor's cache, and lose fewer digits than one long chain of sums.
+    for rows in (slice(start, start + SLICE) for start in range(0, len(places), SLICE)):
+        columns = (None, y_pred[rows], y_true[rows], np.abs(y_pred[rows] - y_true[rows]))
+        sums += [np.bincount(places[rows], weights, len(labels)) for weights in columns]
     return {label: sums[:, place] for place, label in enumerate(labels)}
 
 

@@ -4,12 +4,10 @@ import numpy as np
 from bokeh.models import ColumnDataSource, FactorRange, HoverTool
 from bokeh.plotting import figure
 
-from helpers.chart_style import BLUE, ORANGE, legend_above
+from helpers.chart_style import BLUE, ORANGE, label_times, legend_above, names_of
 from helpers.trial_tables import by_priority_table
 
 SECONDS_IN_AN_HOUR = 3600.0
-# Of the axes of time, in hours: logarithmic, as tickets take from minutes to months.
-TICKS = {1 / 30: "2 min", 1: "1 h", 24: "1 d", 120: "5 d", 720: "30 d"}
 
 
 def priority_chart(trial: dict, of: str = "") -> figure:
@@ -27,13 +25,14 @@ def priority_chart(trial: dict, of: str = "") -> figure:
     bokeh.plotting.figure
     """
     table = by_priority_table(trial).rename(columns=lambda name: name.replace("actual_", "q").replace("%", ""))
-    source = ColumnDataSource(table.reset_index())
+    places = list(names_of(table.index).values())
+    source = ColumnDataSource({"place": places, **table.reset_index().to_dict("list")})
     chart = figure(
         title=_title("Predicted against actual, by priority", of),
-        x_axis_label="hours\nactual: middle 90 % thin, 50 % thick, median dot",
+        x_axis_label="actual: middle 90 % thin,\nmiddle 50 % thick, median dot",
         x_axis_type="log",
         x_range=(0.5, 2 * max(table["q95"].max(), table["predicted"].max(), 1.0)),
-        y_range=FactorRange(*reversed(list(table.index))),
+        y_range=FactorRange(*reversed(places)),
         height=110 + 40 * len(table),
         sizing_mode="stretch_width",
         tools="",
@@ -42,13 +41,15 @@ def priority_chart(trial: dict, of: str = "") -> figure:
     # A logarithmic axis has no 0, and many tickets are closed in the minute of their last update.
     for name in ("q5", "q25", "q50", "q75", "q95", "predicted"):
         source.data[f"x_{name}"] = table[name].clip(lower=0.5).to_numpy()
-    chart.hbar(y="priority", left="x_q5", right="x_q95", height=0.08, source=source, color=BLUE)
-    chart.hbar(y="priority", left="x_q25", right="x_q75", height=0.32, source=source, color=BLUE, legend_label="actual")
-    chart.scatter(x="x_q50", y="priority", size=9, source=source, color="white", line_color=BLUE)
+    chart.hbar(y="place", left="x_q5", right="x_q95", height=0.08, source=source, color=BLUE)
+    chart.hbar(y="place", left="x_q25", right="x_q75", height=0.32, source=source, color=BLUE, legend_label="actual")
+    chart.scatter(x="x_q50", y="place", size=9, source=source, color="white", line_color=BLUE)
     chart.scatter(
-        x="x_predicted", y="priority", size=13, marker="diamond", source=source, color=ORANGE, legend_label="predicted"
+        x="x_predicted", y="place", size=13, marker="diamond", source=source, color=ORANGE, legend_label="predicted"
     )
+    label_times(chart.xaxis[0])
     tips = [
+        ("priority", "@priority"),
         ("tickets", "@tickets{0,0}"),
         ("predicted", "@predicted{0.0} h"),
         ("median", "@q50{0.0} h"),
@@ -67,23 +68,25 @@ def target_chart(trial: dict, against: dict | None = None) -> figure:
     trial : dict
         A trial's document, with `predicted_actual`.
     against : dict, optional
-        Another one, whose actual times are drawn dashed.
+        Another one, drawn dashed.
 
     Returns
     -------
     bokeh.plotting.figure
     """
-    chart = _time_chart("Distribution of the time to close", "time to close", height=260)
+    label = "time to close" if against is None else "time to close\ndashed: the other trial"
+    chart = _time_chart("Distribution of the time to close", label, height=260 if against is None else 280)
     chart.yaxis.axis_label = "share of the tickets"
-    drawn = [(trial, "j", "actual", BLUE, "solid"), (trial, "i", "predicted", ORANGE, "solid")]
-    if against is not None:
-        drawn.append((against, "j", "actual, the other trial", BLUE, "dashed"))
-    for of, axis, label, colour, dash in drawn:
+    for of, dash in ((trial, "solid"), (against, "dashed")):
+        if of is None:
+            continue
         edges, counts = _cells(of)
-        shares = counts.sum(axis="ij".index(axis) ^ 1) / counts.sum()
-        # Each share over the whole of its bin.
-        source = ColumnDataSource({"time": np.repeat(edges, 2)[1:-1], "share": np.repeat(shares, 2)})
-        chart.line("time", "share", source=source, color=colour, line_dash=dash, line_width=2, legend_label=label)
+        for label, along, colour in (("actual", 0, BLUE), ("predicted", 1, ORANGE)):
+            shares = counts.sum(axis=along) / counts.sum()
+            # Each share over the whole of its bin.
+            source = ColumnDataSource({"time": np.repeat(edges, 2)[1:-1], "share": np.repeat(shares, 2)})
+            legend = {"legend_label": label} if of is trial else {}
+            chart.line("time", "share", source=source, color=colour, line_dash=dash, line_width=2, **legend)
     chart.y_range.start = 0
     legend_above(chart)
     return chart
@@ -113,14 +116,12 @@ def prediction_map(trial: dict, of: str = "") -> figure:
             "bottom": edges[predicted],
             "top": edges[predicted + 1],
             "tickets": tickets,
-            "strength": 0.3 + 0.7 * np.sqrt(tickets / tickets.max()),
+            "strength": 0.45 + 0.55 * np.sqrt(tickets / tickets.max()),
         }
     )
-    chart = _time_chart(
-        _title("Predicted against actual, ticket by ticket", of), "actual", height=360, y_axis_type="log"
-    )
+    chart = _time_chart(_title("Predicted against actual", of), "actual", height=360, y_axis_type="log")
     chart.yaxis.axis_label = "predicted"
-    chart.yaxis.ticker, chart.yaxis.major_label_overrides = list(TICKS), TICKS
+    label_times(chart.yaxis[0])
     cells = chart.quad("left", "right", "top", "bottom", source=source, color=BLUE, alpha="strength", line_color=None)
     ends = [edges[0], edges[-1]]
     chart.line(ends, ends, color=ORANGE, line_width=2, legend_label="as predicted")
@@ -135,7 +136,7 @@ def _time_chart(title: str, label: str, **options) -> figure:
         title=title, x_axis_label=label, x_axis_type="log", sizing_mode="stretch_width", tools="",
         toolbar_location=None, **options,
     )  # fmt: skip
-    chart.xaxis.ticker, chart.xaxis.major_label_overrides = list(TICKS), TICKS
+    label_times(chart.xaxis[0])
     return chart
 
 
@@ -151,4 +152,4 @@ def _cells(trial: dict) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _title(title: str, of: str) -> str:
-    return f"{of}: {title[0].lower()}{title[1:]}" if of else title
+    return title.replace("Predicted against actual", of) if of else title

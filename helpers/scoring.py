@@ -205,10 +205,7 @@ def _details(total: Answer, searches: dict[Key, Search], scores: dict) -> dict:
 
 def _by_group(total: Answer, searches: dict[Key, Search]) -> list[dict]:
     """What a trial tells of each group, as `metrics.errors_by` does: in the order of names, the missing one last."""
-    rows = []
-    for group in sorted(total.groups, key=lambda name: (name is None, name)):
-        scores, predicted = total.groups[group]
-        if scores.num_obs:
-            row = {"group": group, "num_obs": scores.num_obs, "predicted": predicted / scores.num_obs}
-            rows.append(row | {"mae": scores.scores()["MAE"], "actual": list(searches["group", group].values)})
-    return rows
+    means = (
+        {name: row[name] for name in ("group", "num_obs", "predicted", "mae")} for row in group_means(total.groups)
+    )
+    return [row | {"actual": list(searches["group", row["group"]].values)} for row in means]

@@ -1,14 +1,17 @@
 """How far a trial's metrics would be off by chance alone: standard errors, from sums that merge over partitions."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from operator import add
 
 import numpy as np
 
+from helpers.region_counts import SLICE
+
 BANDWIDTH = 0.05  # on both sides of the median, in shares of the events
 NEAR_MEDIAN = (0.5 - BANDWIDTH, 0.5, 0.5 + BANDWIDTH)
 DIGITS = 4  # kept: more depend on the order of the sums, and say nothing
+NOTHING = 1e-12  # of what it is the difference of: a variance below is rounding alone
 
 
 @dataclass(frozen=True)
@@ -18,26 +21,53 @@ class ErrorMoments:
     Attributes
     ----------
     num_obs : int
-    y, y2, y3, y4 : float
-        Of the target and its powers, seconds.
+    mean : float
+        Of the target, seconds.
+    d2, d3, d4 : float
+        Of the powers of the target's difference from its mean.
     e2, e4 : float
         Of the error's square and its fourth power.
-    e2y, e2y2 : float
-        Of the error's square times the target, and times its square.
+    e2d, e2d2 : float
+        Of the error's square times the target's difference from its mean, and times that one's square.
+
+    Notes
+    -----
+    Sums about the mean, not about 0, keep their digits where the targets are far from 0 and near each other. They are
+    moved to the common mean as in P. Pébay, "Formulas for robust, one-pass parallel computation of covariances and
+    arbitrary-order statistical moments", Sandia report SAND2008-6212 (2008).
     """
 
     num_obs: int = 0
-    y: float = 0.0
-    y2: float = 0.0
-    y3: float = 0.0
-    y4: float = 0.0
+    mean: float = 0.0
+    d2: float = 0.0
+    d3: float = 0.0
+    d4: float = 0.0
     e2: float = 0.0
     e4: float = 0.0
-    e2y: float = 0.0
-    e2y2: float = 0.0
+    e2d: float = 0.0
+    e2d2: float = 0.0
 
     def __add__(self, other: "ErrorMoments") -> "ErrorMoments":
-        return ErrorMoments(*map(add, astuple(self), astuple(other)))
+        if not self.num_obs or not other.num_obs:
+            return self if self.num_obs else other
+        num_obs = self.num_obs + other.num_obs
+        mean = self.mean + (other.mean - self.mean) * (other.num_obs / num_obs)
+        return ErrorMoments(num_obs, mean, *map(add, self._about(mean), other._about(mean)))
+
+    def _about(self, mean: float) -> tuple[float, ...]:
+        """The sums about another mean."""
+        n, by = self.num_obs, np.float64(self.mean - mean)  # numpy's floats overflow to infinity, Python's raise
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = (
+                self.d2 + n * by**2,
+                self.d3 + 3 * by * self.d2 + n * by**3,
+                self.d4 + 4 * by * self.d3 + 6 * by**2 * self.d2 + n * by**4,
+                self.e2,
+                self.e4,
+                self.e2d + by * self.e2,
+                self.e2d2 + 2 * by * self.e2d + by**2 * self.e2,
+            )
+        return tuple(map(float, sums))
 
 
 def error_moments(y_true: np.ndarray, y_pred: np.ndarray) -> ErrorMoments:
@@ -51,12 +81,21 @@ def error_moments(y_true: np.ndarray, y_pred: np.ndarray) -> ErrorMoments:
     -------
     ErrorMoments
     """
+    slices = (slice(start, start + SLICE) for start in range(0, len(y_true), SLICE))
+    return sum((_of_slice(y_true[rows], y_pred[rows]) for rows in slices), ErrorMoments())
+
+
+def _of_slice(y_true: np.ndarray, y_pred: np.ndarray) -> ErrorMoments:
     # Of values that overflow there is no spread; `standard_errors` says so.
     with np.errstate(over="ignore", invalid="ignore"):
-        y, y2, e2 = y_true, np.square(y_true), np.square(y_pred - y_true)
+        mean = float(y_true.mean())
+        d, e2 = y_true - mean, y_pred - y_true
+        np.square(e2, out=e2)
+        d2 = np.square(d)
+        pairs = ((d2, d), (d2, d2), (e2, e2), (e2, d), (e2, d2))
         # Not np.dot: its sums depend on the number of threads.
-        sums = (y.sum(), y2.sum(), (y2 * y).sum(), (y2 * y2).sum(), e2.sum(), (e2 * e2).sum())
-        return ErrorMoments(len(y), *map(float, (*sums, (e2 * y).sum(), (e2 * y2).sum())))
+        d3, d4, e4, e2d, e2d2 = (float(np.einsum("i,i", one, other)) for one, other in pairs)
+        return ErrorMoments(len(d), mean, float(d2.sum()), d3, d4, float(e2.sum()), e4, e2d, e2d2)
 
 
 def standard_errors(
@@ -94,9 +133,9 @@ def standard_errors(
     mse = np.float64(moments.e2) / n  # numpy's floats overflow to infinity, Python's raise
     with np.errstate(over="ignore", invalid="ignore"):
         return {
-            "MAE": _of_mean(mse - np.square(scores["MAE"]), n),
+            "MAE": _of_mean(mse, np.square(scores["MAE"]), n),
             "MedAE": _rounded((near_median[2] - near_median[0]) / (4 * BANDWIDTH * n**0.5)),
-            "MSE": _of_mean(moments.e4 / n - mse**2, n),
+            "MSE": _of_mean(moments.e4 / n, mse**2, n),
             "R2": _of_r2(moments, mse),
         }
 
@@ -119,21 +158,22 @@ def batch_standard_errors(y_true, y_pred, scores: dict[str, float | None]) -> di
     return standard_errors(error_moments(y_true, y_pred), scores, near_median)
 
 
-def _of_r2(moments: ErrorMoments, mse: float) -> float | None:
+def _of_r2(moments: ErrorMoments, mse: np.float64) -> float | None:
     n = moments.num_obs
-    y, y2, y3, y4 = (np.float64(total) / n for total in (moments.y, moments.y2, moments.y3, moments.y4))
-    variance = y2 - y**2
+    variance = np.float64(moments.d2) / n
     if not variance > 0:
         return None
     ratio = mse / variance
-    d4 = y4 - 4 * y * y3 + 6 * y**2 * y2 - 3 * y**4
-    e2d2 = (moments.e2y2 - 2 * y * moments.e2y) / n + y**2 * mse
-    return _of_mean((moments.e4 / n - 2 * ratio * e2d2 + ratio**2 * d4) / variance**2, n)
+    errors, crossed, targets = (np.float64(total) / n for total in (moments.e4, moments.e2d2, moments.d4))
+    return _of_mean((errors + ratio**2 * targets) / variance**2, 2 * ratio * crossed / variance**2, n)
 
 
-def _of_mean(variance: float, n: int) -> float | None:
-    # A difference of sums that are nearly the same may fall below 0.
-    return _rounded((max(variance, 0.0) / n) ** 0.5) if np.isfinite(variance) else None
+def _of_mean(squares: float, less: float, n: int) -> float | None:
+    """The standard error of a mean whose variance is the difference of two."""
+    variance = squares - less
+    if not np.isfinite(variance):
+        return None
+    return _rounded((variance / n) ** 0.5) if variance > NOTHING * squares else 0.0
 
 
 def _rounded(value: float) -> float | None:

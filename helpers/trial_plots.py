@@ -1,6 +1,9 @@
 """A trial as Bokeh charts, alone or with another trial to compare it with."""
 
+import logging
 import os
+from collections.abc import Callable
+from functools import partial
 
 from bokeh.io import output_notebook
 from bokeh.layouts import column
@@ -11,6 +14,19 @@ from bokeh.resources import Resources
 from helpers.error_plots import error_chart, group_error_chart
 from helpers.prediction_plots import prediction_map, priority_chart, target_chart
 from helpers.run_context import current
+
+# What a document that calls other things by the same names does to who reads it.
+UNFIT = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+# What each chart needs of a trial, and whether another trial is drawn in a chart of its own.
+DRAWN = {
+    "errors": ("errors", error_chart, False),
+    "priority": ("by_priority", priority_chart, True),
+    "by_priority": ("by_priority", partial(group_error_chart, "by_priority"), False),
+    "by_state": ("by_state", partial(group_error_chart, "by_state"), False),
+    "target": ("predicted_actual", target_chart, False),
+    "predictions": ("predicted_actual", prediction_map, True),
+}
+_log = logging.getLogger(__name__)
 
 
 def show_in_notebook() -> None:
@@ -41,7 +57,7 @@ def trial_charts(trial: dict, against: dict | None = None) -> Column:
 
 
 def charts_of(trial: dict, against: dict | None = None) -> dict[str, figure]:
-    """The charts by name, those for which the trial has the data: one of before them may have none.
+    """The charts by name, those for which the trial has the data: one of before them, or of another kind, may not.
 
     Parameters
     ----------
@@ -55,20 +71,21 @@ def charts_of(trial: dict, against: dict | None = None) -> dict[str, figure]:
     dict of str to figure
         Of `errors`, `priority`, `by_priority`, `by_state`, `target` and `predictions`, in this order.
     """
-    data, other = trial["data"], (against or {}).get("data", {})
     charts = {}
-    if data.get("errors"):
-        charts["errors"] = error_chart(trial, against if other.get("errors") else None)
-    for name, make in (("priority", priority_chart), ("predictions", prediction_map)):
-        needs = {"priority": "by_priority", "predictions": "predicted_actual"}[name]
-        if data.get(needs):
-            charts[name] = make(trial)
-        if other.get(needs):
-            charts[f"{name}_against"] = make(against, "The other trial")
-    for name in ("by_priority", "by_state"):
-        if data.get(name):
-            charts[name] = group_error_chart(trial, name, against if other.get(name) else None)
-    if data.get("predicted_actual"):
-        charts["target"] = target_chart(trial, against if other.get("predicted_actual") else None)
-    order = ("errors", "priority", "priority_against", "by_priority", "by_state", "target", "predictions")
-    return {name: charts[name] for name in (*order, "predictions_against") if name in charts}
+    for name, (needs, draw, is_alone) in DRAWN.items():
+        beside = against if against and against["data"].get(needs) else None
+        if trial["data"].get(needs):
+            charts[name] = _drawn(draw, trial, *([] if is_alone else [beside]))
+        if is_alone and beside:
+            charts[f"{name}_against"] = _drawn(draw, beside, "The other trial")
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
+def _drawn(draw: Callable[..., figure], trial: dict, *others) -> figure | None:
+    """The chart, without what is beside it if that is of another kind; None where the trial is."""
+    for given in (others, ()):
+        try:
+            return draw(trial, *given)
+        except UNFIT:
+            _log.info("a trial cannot be drawn by %s", getattr(draw, "__name__", draw), exc_info=True)
+    return None

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers.group_means import batch_means, group_means, means_by
+from helpers.region_counts import SLICE
 
 
 def test_means_by_hand():
@@ -34,3 +35,11 @@ def test_parts_add_up():
     other = means_by(np.array([0]), ["New"], np.array([5.0]), np.array([8.0]))
     merged = one | {"New": one["New"] + other["New"]}
     assert group_means(merged) == [{"group": "New", "num_obs": 3, "predicted": 4.0, "actual": 3.0, "mae": 1.0}]
+
+
+def test_slices_are_joined():
+    """Events are worked on in slices; of more than one none is lost."""
+    places = np.arange(2 * SLICE + 1) % 2
+    [even, odd] = group_means(means_by(places, ["even", "odd"], places * 1.0, places * 3.0))
+    assert (even["num_obs"], odd["num_obs"]) == (SLICE + 1, SLICE)
+    assert (odd["predicted"], odd["actual"], odd["mae"]) == (3, 1, 2)

@@ -60,7 +60,7 @@ def test_the_map_has_a_cell_for_each_bin_that_has_tickets():
         assert data["left"][place] <= max(actual, 32 / HOUR) < data["right"][place]
         assert data["bottom"][place] <= predicted < data["top"][place]
     assert data["strength"][2] == max(data["strength"]) == 1
-    assert "The other trial" in prediction_map(SPREAD, "The other trial").title.text
+    assert prediction_map(SPREAD, "The other trial").title.text == "The other trial"
 
 
 def test_the_distribution_adds_up():
@@ -70,9 +70,10 @@ def test_the_distribution_adds_up():
     for line in lines:
         # Each share stands at both ends of its bin.
         assert sum(line.data_source.data["share"]) == pytest.approx(2.0)
-    actual, predicted, other = (line.data_source.data for line in lines)
+    actual, predicted, *others = (line.data_source.data for line in lines)
     assert actual["share"][0] == 0.25  # below 64 s
     assert np.max(predicted["share"]) == 0.5
-    assert list(other["share"]) == list(actual["share"])
+    assert [list(other["share"]) for other in others] == [list(actual["share"]), list(predicted["share"])]
     assert [line.glyph.line_dash for line in lines][:2] == [[], []]
-    assert lines[2].glyph.line_dash
+    assert all(line.glyph.line_dash for line in lines[2:])
+    assert [item.label.value for item in chart.legend[0].items] == ["actual", "predicted"]

@@ -1,6 +1,7 @@
 """The tables of a trial, with numbers by hand."""
 
-from helpers.trial_tables import by_priority_table, by_state_table, errors_table, metrics_table
+from helpers.prediction_histogram import batch_prediction_histogram
+from helpers.trial_tables import by_priority_table, by_state_table, errors_table, metrics_table, times_table
 
 HOUR, DAY = 3600.0, 86400.0
 TRIAL = {
@@ -62,3 +63,29 @@ def test_errors_are_counted_by_size():
     # Bins of 10, 50 and 40 tickets between -100, -10, 0 and 10 days.
     assert table["tickets"].to_dict() == {"-100.0 to 0.0": 60, "0.0 to 10.0": 40}
     assert table["share"].tolist() == [0.6, 0.4]
+
+
+def test_a_missing_name_takes_no_others_place():
+    """A state that is called `missing` and events without a state are two rows."""
+    rows = [{"group": group, "num_obs": 1, "predicted": 0.0, "actual": 0.0, "mae": 0.0} for group in ("missing", None)]
+    assert by_state_table({"data": {"by_state": rows}}).index.tolist() == ["missing", "missing"]
+
+
+def test_tickets_are_counted_by_their_time():
+    """Each ticket is in the range of its actual and of its predicted time; ranges beyond the first and last are not."""
+    # Ranges are of two octaves from 64 s on: 1024 to 4096 s holds the hour, 65536 s (18.2 h) to 262144 s (3.0 d) a day.
+    histogram = batch_prediction_histogram([HOUR, HOUR, 0.0], [HOUR, DAY, 1e12])
+    table = times_table({"data": {"predicted_actual": histogram}})
+    assert table.index[[0, 1, 3, -1]].tolist() == [
+        "below 1 min",
+        "1 min to 4 min",
+        "17 min to 1.1 h",
+        "776.7 d and more",
+    ]
+    assert table.loc["below 1 min"].tolist() == [1, 0]
+    assert table.loc["17 min to 1.1 h"].tolist() == [2, 1]
+    assert table.loc["18.2 h to 3.0 d"].tolist() == [0, 1]
+    assert table.sum().tolist() == [3, 3]
+    one = times_table({"data": {"predicted_actual": batch_prediction_histogram([HOUR], [HOUR])}})
+    assert one.index.tolist() == ["17 min to 1.1 h"]
+    assert times_table({"data": {}}).empty
