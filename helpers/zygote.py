@@ -167,7 +167,11 @@ def _rehearse() -> None:
 
     v4 = nbformat.v4
     table = v4.new_output("execute_result", {"text/html": "<table><tr><td>1</td></tr></table>", "text/plain": "1"})
-    cells = [v4.new_markdown_cell("# A `word`\n\n- [a](http://b) *c*"), v4.new_code_cell("f(x) + 1", outputs=[table])]
+    chart = v4.new_output("display_data", {"application/javascript": "1"})
+    cells = [
+        v4.new_markdown_cell("# A `word`\n\n- [a](http://b) *c*"),
+        v4.new_code_cell("f(x) + 1", outputs=[table, chart]),
+    ]
     facts = dict.fromkeys(("run", "state", "error", "trial", "scheduled_at", "started_at", "parameters"))
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(Exception):
         write_html(v4.new_notebook(cells=cells), Path(folder, "rehearsal.html"), facts)
