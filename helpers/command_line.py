@@ -9,12 +9,16 @@ from pathlib import Path
 
 import click
 
-from helpers import __version__, parameters, schedule_commands, ticket_commands
+from helpers import (
+    __version__,
+    dashboard_commands,
+    listing_commands,
+    parameters,
+    schedule_commands,
+    ticket_commands,
+)
 from helpers.exceptions import DaybookError, ParameterError
-from helpers.terminal import hours, print_table, printable
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-last = click.option("--last", type=click.IntRange(min=1), metavar="N", help="At most so many, the newest.")
+from helpers.terminal import hours, number, printable
 
 
 def main() -> None:
@@ -61,8 +65,9 @@ def app() -> None:
     help="What to do while another run of the notebook is going.",
 )
 @click.option("--scheduled-at", metavar="TIME", help="The tick that asks for the run: now, or ISO 8601 with an offset.")
+@click.option("--report", "is_report", is_flag=True, help="Make the HTML without code, for those who read results.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one line of JSON, last.")
-def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
+def run(notebook, pairs, file, timeout, overlap, scheduled_at, is_report, as_json) -> None:
     """Execute a notebook once, headless, into a run folder.
 
     Example: daybook run notebooks/evaluate_ticket_model.ipynb -p source uci -p batch_size 0
@@ -74,9 +79,10 @@ def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
         tick = _tick(scheduled_at)
         from helpers.execution import run_notebook  # 0.6 s of import, after what is quickly refused
 
+        told = _asked_by() | ({"has_code": False} if is_report else {})
         with Progress() as progress:
             outcome = run_notebook(
-                notebook, given, tick, timeout, overlap, progress.update, on_note=progress.note, **_asked_by()
+                notebook, given, tick, timeout, overlap, progress.update, on_note=progress.note, **told
             )
     except DaybookError as error:
         if as_json:
@@ -86,64 +92,6 @@ def run(notebook, pairs, file, timeout, overlap, scheduled_at, as_json) -> None:
     facts = {name: getattr(outcome, name) for name in ("run", "state", "folder", "trial", "seconds", "error")}
     print(json.dumps(facts) if as_json else _in_words(outcome, notebook))
     sys.exit(outcome.exit_code)
-
-
-@app.command()
-@last
-@click.option("--store", default="", metavar="URL", help="A SQLite path or a postgresql+psycopg URL.")
-@as_json
-def trials(last, store, as_json) -> None:
-    """List the trials in the store, newest first.
-
-    Example: daybook trials --last 5
-    """
-    from helpers.trials import TrialStore
-
-    documents = TrialStore(store).documents(last)
-    if as_json:
-        print(json.dumps(documents))
-        return
-    rows = [
-        [
-            d["finished_at"][:19],
-            d["source"],
-            f"{d['model']} {d['model_version']}",
-            f"{d['data']['num_obs']:,}",
-            *(hours(d["data"]["metrics"].get(name)) for name in ("MAE", "MedAE")),
-            "-" if d["data"]["metrics"].get("R2") is None else f"{d['data']['metrics']['R2']:.4f}",
-            d["id"],
-        ]
-        for d in documents
-    ]
-    print_table(["finished (UTC)", "source", "model", "events", "MAE h", "MedAE h", "R2", "trial"], rows)
-
-
-@app.command()
-@last
-@as_json
-def runs(last, as_json) -> None:
-    """List the runs of this home, newest first, with how each ended.
-
-    Example: daybook runs --last 5
-    """
-    from helpers.runs import FIELDS, listing
-
-    found = listing(last)
-    if as_json:
-        print(json.dumps([{name: facts.get(name) for name in (*FIELDS, "folder")} for facts in found]))
-        return
-    rows = [
-        [
-            facts["state"] or "?",
-            (facts["scheduled_at"] or "-")[:19],
-            (facts["started_at"] or facts["finished_at"] or "-")[:19],
-            "-" if facts["seconds"] is None else f"{facts['seconds']:.1f}",
-            facts["run"],
-            facts["error"] or "",
-        ]
-        for facts in found
-    ]
-    print_table(["state", "tick (UTC)", "started (UTC)", "seconds", "run", "error"], rows)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -212,6 +160,9 @@ for _command in (
     schedule_commands.replay,
     schedule_commands.status,
     ticket_commands.tickets,
+    listing_commands.trials,
+    listing_commands.runs,
+    dashboard_commands.dashboard,
 ):
     app.add_command(_command)
 
@@ -245,11 +196,11 @@ def _in_words(outcome, notebook: Path) -> str:
         folder = folder.relative_to(Path.cwd())  # shorter, and still to be copied
     if outcome.trial:
         data = json.loads((folder / "trial.json").read_text())["data"]
-        of = f" of {data['num_available']:,}" if "num_available" in data else ""
-        lines.append(f"trial   {outcome.trial}: {data['num_obs']:,}{of} events")
+        of = f" of {number(data['num_available'], ',')}" if "num_available" in data else ""
+        lines.append(f"trial   {outcome.trial}: {number(data['num_obs'], ',')}{of} events")
         if {"MAE", "MedAE", "R2"} <= data.get("metrics", {}).keys():  # another notebook may have others
             scores = data["metrics"]
-            r2 = "-" if scores["R2"] is None else f"{scores['R2']:.4f}"
+            r2 = number(scores["R2"], ".4f")
             lines.append(f"        MAE {hours(scores['MAE'])} h, MedAE {hours(scores['MedAE'])} h, R2 {r2}")
         lines += [f"        note: {note}" for note in data.get("notes", [])]
     lines.append(f"folder  {folder}")

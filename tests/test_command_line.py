@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -40,14 +41,18 @@ def add_run(state: str, error: str | None = None, name: str = "n.ipynb") -> str:
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
 def test_run_prints_its_outcome_as_json_last(write_nb, tmp_path):
-    """run --json ends stdout with one line of JSON; -p goes before -f, whose values are typed."""
+    """run --json ends stdout with one line of JSON; -p goes before -f, whose values are typed; --report has no code."""
     (tmp_path / "p.yaml").write_text("n: 2\ntext: from the file\n")
     notebook = write_nb(["assert (n, text) == (3, 'from the file'); print('noise')"], "n: int = 1\ntext: str = ''")
-    done = call("run", str(notebook), "-f", str(tmp_path / "p.yaml"), "-p", "n", "3", "--json", cwd=tmp_path)
+    arguments = ["-f", str(tmp_path / "p.yaml"), "-p", "n", "3", "--json", "--report"]
+    done = call("run", str(notebook), *arguments, cwd=tmp_path)
     told = json.loads(done.stdout.splitlines()[-1])
     assert list(told) == ["run", "state", "folder", "trial", "seconds", "error"]
     assert (told["state"], told["trial"], told["error"], done.returncode) == ("completed", None, None, 0)
     assert "noise" not in done.stdout
+    report = (Path(told["folder"]) / "tiny.html").read_text()
+    assert "noise" in report
+    assert "print(" not in report
     [line for line in done.stderr.splitlines() if line.startswith("cell 3/3 done")]
     assert all(line.startswith("cell ") for line in done.stderr.splitlines())
 
@@ -98,39 +103,6 @@ def test_a_refusal_with_json_is_json_too(home, capsys, monkeypatch):
     told = json.loads(capsys.readouterr().out)
     assert (told["state"], told["run"]) == ("failed", None)
     assert "absent.ipynb" in told["error"]
-
-
-def test_runs_lists_states_and_errors(home):
-    """Runs lists each run's state and error, the newest first, in words or as JSON, at most as many as asked."""
-    first, second = add_run("completed"), add_run("failed", "bad \x1b[2J\nthing")
-    told = json.loads(CliRunner().invoke(app, ["runs", "--json"]).stdout)
-    assert {facts["run"]: facts["state"] for facts in told} == {first: "completed", second: "failed"}
-    assert set(told[0]) == {*runs.FIELDS, "folder"}
-    words = CliRunner().invoke(app, ["runs"]).stdout
-    assert r"bad \x1b[2J\nthing" in words
-    assert len(words.splitlines()) == 3
-    assert len(json.loads(CliRunner().invoke(app, ["runs", "--json", "--last", "1"]).stdout)) == 1
-    assert CliRunner().invoke(app, ["runs", "--last", "0"]).exit_code == 2
-
-
-def test_trials_of_an_empty_home_are_none(home):
-    """A store that is not there yet has no trials, and is not made by looking."""
-    assert json.loads(CliRunner().invoke(app, ["trials", "--json"]).stdout) == []
-    assert len(CliRunner().invoke(app, ["trials", "--last", "3"]).stdout.splitlines()) == 1
-    assert not (home / "trials.sqlite").exists()
-
-
-@pytest.mark.parametrize("command", ["runs", "trials"])
-def test_listing_imports_nothing_slow(home, command):
-    """To list runs or trials neither Prefect nor Dask, pandas or Bokeh is imported."""
-    code = (
-        f"import sys; sys.argv = ['daybook', {command!r}]\n"
-        "from helpers.command_line import main\nmain()\n"
-        "print(sorted({'prefect', 'dask', 'distributed', 'pandas', 'bokeh', 'papermill'} & set(sys.modules)))"
-    )
-    code = code.replace("main()\n", "try: main()\nexcept SystemExit: pass\n")
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_reader_that_has_had_enough_is_no_error(home):
