@@ -162,6 +162,7 @@ def _ready(compute: Compute, seconds: float | None, look_at: str, is_foreign: bo
             from helpers import worker_packages
 
             worker_packages.ensure(compute.client)
+        compute.announce()
     except BaseException:
         compute.close()
         raise

@@ -5,8 +5,8 @@ import sys
 import threading
 from collections.abc import Iterator
 
+from helpers import dashboard_links
 from helpers.cluster_failures import explained
-from helpers.dashboard_links import dashboard_link
 from helpers.fork_server import end_fork_server
 from helpers.lost_workers import PATIENCE_SECONDS, watched
 from helpers.run_context import current
@@ -41,11 +41,20 @@ class Compute:
         """The address of Dask's dashboard, as it is reached from where the notebook is."""
         if self.client is None:
             return None
+        return self._own_link() or dashboard_links.dashboard_link(self.client)
+
+    def _own_link(self) -> str | None:
+        """What the cluster says itself: Saturn's, say, have pages at addresses that no scheduler knows."""
         from distributed.deploy import Cluster
 
-        own = type(self.cluster).dashboard_link if self.cluster is not None else Cluster.dashboard_link
-        # Saturn's clusters, say, have pages at addresses that no scheduler knows.
-        return dashboard_link(self.client) if own is Cluster.dashboard_link else self.cluster.dashboard_link
+        has_own = self.cluster is not None and type(self.cluster).dashboard_link is not Cluster.dashboard_link
+        return self.cluster.dashboard_link if has_own else None
+
+    def announce(self) -> None:
+        """Let those who watch a headless run know where the dashboard is, until this is closed."""
+        folder = current().folder
+        if self.client is not None and folder is not None:
+            dashboard_links.announce(folder, self.client, self._own_link())
 
     @property
     def task_runner(self):
@@ -130,6 +139,8 @@ class Compute:
     def close(self) -> None:
         """Close the client and the cluster, unless it is one that stays; a second call does nothing."""
         client, self.client = self.client, None
+        if client is not None and (folder := current().folder):
+            dashboard_links.withdraw(folder)
         cluster, self.cluster = self.cluster, None
         if client is not None:
             client.close()

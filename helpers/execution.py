@@ -24,6 +24,7 @@ from helpers.exceptions import DaybookError, ParameterError
 from helpers.home import subfolder
 from helpers.kernel_client import Deadline, Listener, execute
 from helpers.parameters import checked
+from helpers.recorded_progress import RecordedProgress
 from helpers.run_context import RECORDED_PACKAGES, RunContext, now
 from helpers.tick_parameters import with_tick
 
@@ -70,6 +71,7 @@ def run_notebook(
     flow_run: str | None = None,
     lock: str | None = None,
     on_note: Callable[[str], None] = lambda text: None,
+    has_code: bool = True,
 ) -> Outcome:
     """Execute a notebook headless into a run folder.
 
@@ -96,6 +98,8 @@ def run_notebook(
         The name under which runs keep out of each other's way; by default the notebook's path.
     on_note : callable, optional
         Called with each line by which a cell tells how far it is.
+    has_code : bool, default True
+        Whether the HTML shows the cells' code.
 
     Returns
     -------
@@ -113,11 +117,13 @@ def run_notebook(
     environment = prefect_server.environment() | masking.environment(secrets)
     runs.close_crashed()
     told = {"schedule": schedule, "attempt": attempt, "flow_run": flow_run, "served": runs.is_served()}
+    told["path"] = runs.recorded_path(notebook)
     record = runs.RunRecord(notebook.name, parameters, scheduled_at, **told)
     with _terminable():
         try:
             with _turn(lock or str(notebook.resolve()), notebook.stem, overlap):
-                return _execute_in(record, notebook, environment, Deadline(timeout), on_progress, on_note)
+                progress = RecordedProgress(record, environment["PREFECT_API_URL"], on_progress, on_note)
+                return _execute_in(record, notebook, environment, Deadline(timeout), progress, has_code)
         except Timeout:
             return _outcome(record, "skipped", f"another run of {notebook.name} was going")
         except KeyboardInterrupt as interrupt:  # while it waited for its turn
@@ -135,20 +141,16 @@ def _execute_in(
     notebook: Path,
     environment: dict,
     deadline: Deadline,
-    on_progress: Callable,
-    on_note: Callable,
+    progress: RecordedProgress,
+    has_code: bool,
 ) -> Outcome:
     told = {name: record.facts[name] for name in ("scheduled_at", "schedule", "attempt", "flow_run")}
     context = RunContext(record.run, record.folder, notebook.name, **told)
     executed = record.folder / notebook.name
 
-    def progress(done: int, cells: int) -> None:
-        record.update(cells_done=done, cells=cells)
-        on_progress(done, cells)
-
     def describe(state: str, error: str | None = None) -> None:
         _note_trial(record, state)
-        _write_report(executed, record.facts | {"state": state, "error": error})
+        _write_report(executed, record.facts | {"state": state, "error": error}, has_code)
 
     record.update(state="running", started_at=now(), versions=_versions())
     # The kernel works on one core; what the export imports can be imported on another.
@@ -159,7 +161,7 @@ def _execute_in(
     # What a kernel prints may hold half a character, which UTF-8 has no way to write.
     with (record.folder / "run.log").open("w", encoding="utf-8", errors="backslashreplace") as log:
         try:
-            listener = Listener(progress, lambda: describe("completed"), record.add_process, on_note)
+            listener = Listener(progress.cell, lambda: describe("completed"), record.add_process, progress.note)
             execute(notebook, executed, parameters, environment, log, deadline, listener)
         except DaybookError as failure:
             error, state = str(failure), "failed"
@@ -169,6 +171,8 @@ def _execute_in(
             with contextlib.suppress(OSError):
                 record.finish("failed", f"{failure.strerror or failure}: {failure.filename or executed}")
             raise
+        finally:
+            progress.close(log)
         if error:
             print(error, file=log)
     if error:
@@ -196,12 +200,12 @@ def _note_trial(record: runs.RunRecord, state: str) -> None:
         )
 
 
-def _write_report(executed: Path, facts: dict) -> None:
+def _write_report(executed: Path, facts: dict, has_code: bool) -> None:
     """The executed notebook as HTML; a report that cannot be made must not turn a good run into a failed one."""
     from helpers.reports import write_html  # 1.2 s of import, begun in the background when the run started
 
     try:
-        write_html(nbformat.read(executed, as_version=4), executed.with_suffix(".html"), facts)
+        write_html(nbformat.read(executed, as_version=4), executed.with_suffix(".html"), facts, has_code)
     except FileNotFoundError:
         pass  # the run ended before its first cell
     except Exception as failure:

@@ -16,13 +16,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from helpers.home import home, write_whole
+from helpers import dashboard_links
+from helpers.home import REPOSITORY, home, write_whole
 from helpers.run_context import now
 
 STATES = ("pending", "running", "completed", "failed", "crashed", "cancelled", "skipped", "missed")
 FIELDS = (
     "run",
     "notebook",
+    "path",
     "state",
     "schedule",
     "served",
@@ -35,6 +37,7 @@ FIELDS = (
     "error",
     "cells_done",
     "cells",
+    "progress",
     "parameters",
     "source_sha256",
     "flow_run",
@@ -108,7 +111,7 @@ class RunRecord:
         started = self.facts["started_at"]
         took = datetime.fromisoformat(finished) - datetime.fromisoformat(started) if started else None
         seconds = round(took.total_seconds(), 3) if took else None
-        self.update(state=state, error=error, finished_at=finished, seconds=seconds)
+        self.update(state=state, error=error, finished_at=finished, seconds=seconds, progress=None)
         self.folder = _closed(self.folder, self._lock)
         return self.folder
 
@@ -186,6 +189,14 @@ def end_going(schedules: set[str]) -> list[str]:
     return closed + close_crashed()
 
 
+def recorded_path(notebook: Path) -> str:
+    """A notebook's path as runs record it: as short as it can be named from the repository or the current folder."""
+    for folder in (REPOSITORY, Path.cwd()):
+        with contextlib.suppress(ValueError):
+            return notebook.resolve().relative_to(folder.resolve()).as_posix()
+    return str(notebook.resolve())
+
+
 def is_served() -> bool:
     """Whether `daybook serve` has started this process."""
     return bool(os.environ.get("DAYBOOK_SERVED"))
@@ -251,7 +262,7 @@ def _run_lock(folder: Path) -> FileLock:
 
 def _close(folder: Path, lock: FileLock) -> str:
     """Close a crashed run, whose lock is held; its id."""
-    facts = read(folder) | {"state": "crashed", "error": CRASHED}
+    facts = read(folder) | {"state": "crashed", "error": CRASHED, "progress": None}
     facts.pop("folder")
     end_processes(facts["run"], facts["processes"] or [])
     write_whole(folder / "run.json", json.dumps(facts | {"finished_at": now()}, indent=1))
@@ -277,6 +288,7 @@ def _free_lock(folder: Path, seconds: float = 0) -> FileLock | None:
 
 def _closed(folder: Path, lock: FileLock) -> Path:
     """The folder under its final name; the lock is held until then, so that nobody takes the run for a crashed one."""
+    dashboard_links.withdraw(folder)  # a cell that failed has closed no cluster
     final = folder.rename(_final(folder))
     (final / "run.lock").unlink(missing_ok=True)
     lock.release()

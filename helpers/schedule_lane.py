@@ -256,6 +256,7 @@ class Lane:
 
     def _made(self, tick: Tick, state: str, reason: str) -> dict:
         told = {"schedule": self.name, "attempt": tick.attempt, "flow_run": tick.flow_run}
+        told["path"] = runs.recorded_path(self.served.notebook)
         record = runs.RunRecord(self.served.notebook.name, self._masked, tick.text, **told)
         return runs.read(record.finish(state, reason))
 

@@ -15,7 +15,7 @@ import pytest
 from cluster_processes import Authority, a_cluster, dask_arguments
 from saturn_stand_in import SaturnStandIn
 
-from helpers import clusters, metrics, models, schedulers, tickets
+from helpers import clusters, dashboard_links, metrics, models, schedulers, tickets
 from helpers.exceptions import ClusterError
 from helpers.execution import run_notebook
 from helpers.fork_server import WORKER_MODULES
@@ -45,10 +45,15 @@ def wait_for(condition, seconds: float = 20.0) -> None:
 
 
 @pytest.mark.slow
-def test_local_is_on_loopback_and_gone_once_closed():
+def test_local_is_on_loopback_and_gone_once_closed(tmp_path, monkeypatch):
     """A local cluster listens on loopback alone, is forked from a warm server, shows its page, and leaves nothing."""
+    monkeypatch.setenv("DAYBOOK_RUN_FOLDER", str(tmp_path))
     before = started()
     with clusters.connect("local", SMALL) as compute:
+        assert dashboard_links.of_run(tmp_path) == compute.dashboard_link  # while the run is going, for who watches it
+        for _, plot in dashboard_links.plots_of(compute.dashboard_link):
+            with urllib.request.urlopen(plot) as page:
+                assert page.status == 200
         assert listening() == {"127.0.0.1"}
         with urllib.request.urlopen(compute.dashboard_link) as page:
             assert page.status == 200
@@ -58,6 +63,7 @@ def test_local_is_on_loopback_and_gone_once_closed():
         assert "forkserver" in " ".join(psutil.Process(pid).parent().cmdline())
         assert set(WORKER_MODULES) <= set(modules)
     assert started() <= before
+    assert not (tmp_path / dashboard_links.FILE).exists()
     compute.close()
     assert "closed" in repr(compute)
 

@@ -16,6 +16,7 @@ import pytest
 from helpers import executed_notebook, runs
 from helpers.exceptions import DaybookError, ParameterError
 from helpers.execution import run_notebook
+from helpers.run_progress import MIMETYPE
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect")]
 
@@ -58,10 +59,14 @@ def assert_closed(home, outcome) -> None:
 
 def test_a_completed_run_leaves_a_whole_folder(home, write_nb, capfd):
     """A run leaves run.json, the executed notebook, its HTML and its log; the terminal stays quiet."""
-    cells = ["import os; print('said', n * 2)", "os.system('echo from a program')", ""]
+    folder_now = "json.loads(pathlib.Path(os.environ['DAYBOOK_RUN_FOLDER'], 'run.json').read_text())['progress']"
+    note = f"display({{'{MIMETYPE}': {{'text': 'half'}}, 'text/plain': ''}}, raw=True)"
+    waits = f"import json, pathlib, time\nfor _ in range(500):\n  if {folder_now}: break\n  time.sleep(.02)"
+    cells = [f"import os; {note}; print('said', n * 2)\n{waits}\nprint('recorded', {folder_now})"]
+    cells += ["os.system('echo from a program')", ""]
     notebook = write_nb(cells, "n: int = 1", name="a notebook.ipynb")
     seen = []
-    outcome = run_notebook(notebook, {"n": "21"}, on_progress=lambda *progress: seen.append(progress))
+    outcome = run_notebook(notebook, {"n": "21"}, on_progress=lambda *progress: seen.append(progress), has_code=False)
     assert (outcome.state, outcome.exit_code, outcome.error) == ("completed", 0, None)
     assert_closed(home, outcome)
     folder = Path(outcome.folder)
@@ -70,7 +75,10 @@ def test_a_completed_run_leaves_a_whole_folder(home, write_nb, capfd):
     assert "said 42" in (folder / "run.log").read_text()
     assert "from a program" in (folder / "run.log").read_text()
     assert "said 42" in (folder / "a notebook.html").read_text()
+    assert "from a program&#39;)" not in (folder / "a notebook.html").read_text()  # code, which was not asked for
+    assert "recorded half" in (folder / "run.log").read_text()
     told = facts(outcome)
+    assert (told["path"], told["progress"]) == (str(notebook.resolve()), None)
     assert told["parameters"] == {"n": 21}
     assert (told["cells_done"], told["cells"]) == (4, 5)  # the fifth is empty; papermill adds one of parameters
     assert told["versions"]["prefect"]

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -30,6 +31,7 @@ def test_a_record_says_how_its_run_went(home):
     [facts] = runs.listing()
     assert (facts["state"], facts["parameters"]) == ("pending", {"n": 1})
     record.update(state="running", started_at="2026-01-01T00:00:00+00:00")
+    (record.folder / "dask-dashboard.json").write_text("{}")  # of a cluster that a failing cell did not close
     assert runs.listing()[0]["state"] == "running"
     folder = record.finish("failed", "one line")
     assert folder == home / record.run
@@ -38,6 +40,16 @@ def test_a_record_says_how_its_run_went(home):
     assert facts["seconds"] > 0
     assert set(runs.FIELDS) < set(facts)
     assert sorted(path.name for path in folder.iterdir()) == ["run.json"]
+
+
+def test_a_notebook_s_path_is_as_short_as_it_can_be(tmp_path, monkeypatch):
+    """Below the repository, else below the current folder, a path is relative; elsewhere it is absolute."""
+    monkeypatch.chdir(tmp_path)
+    own = runs.REPOSITORY / "notebooks" / "evaluate_ticket_model.ipynb"
+    assert runs.recorded_path(own) == "notebooks/evaluate_ticket_model.ipynb"
+    assert runs.recorded_path(tmp_path / "a" / "n.ipynb") == "a/n.ipynb"
+    assert runs.recorded_path(Path("b/../n.ipynb")) == "n.ipynb"
+    assert runs.recorded_path(tmp_path.parent / "n.ipynb") == str(tmp_path.parent.resolve() / "n.ipynb")
 
 
 def test_lists_newest_first_and_only_as_many_as_asked(home):
