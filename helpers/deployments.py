@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from helpers.exceptions import RefusedError, ServerError
+from helpers.flow_run_tags import tags_of
 from helpers.masking import mask, mask_values
 from helpers.notebook_flows import flow_name, parameter_schema
+from helpers.parameters import declared
 from helpers.served_notebooks import ServedNotebook
 
 if TYPE_CHECKING:
@@ -110,7 +112,7 @@ class Deployments:
                 schedules=[DeploymentScheduleCreate(schedule=served.schedule.prefect_schedule(), active=active)],
                 parameters=mask_values(served.parameters, {}),
                 description=_description(served),
-                tags=["daybook"],
+                tags=_tags(served),  # its flow runs have them too
                 entrypoint=served.notebook.name,
                 parameter_openapi_schema=parameter_schema(served.notebook),
                 enforce_parameter_schema=True,
@@ -281,6 +283,11 @@ def _tick(flow_run) -> Tick:
         by_schedule=bool(flow_run.auto_scheduled),
         parameters=flow_run.parameters,
     )
+
+
+def _tags(served: ServedNotebook) -> list[str]:
+    defaults = {name: parameter.default for name, parameter in declared(served.notebook).items()}
+    return tags_of(served.notebook.name, defaults | served.parameters, served.name)
 
 
 def _description(served: ServedNotebook) -> str:

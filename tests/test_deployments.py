@@ -63,7 +63,7 @@ def deployments(prefect, monkeypatch):
 def served(write_nb, deployments, prefect):
     """A notebook served under a name of its own, every hour; its deployment is deleted at the end."""
     name = f"n{uuid.uuid4().hex[:8]}"
-    notebook = write_nb(["1"], "n: int = 2", f"{name}.ipynb")
+    notebook = write_nb(["1"], "n: int = 2\nsource: str = 'sample'", f"{name}.ipynb")
     yield from_options(notebook, {}, parse(every="1h"), Policies(), None)
     found = httpx.post(f"{prefect}/deployments/filter", json={"deployments": {"name": {"any_": [name]}}}, timeout=60)
     for deployment in found.json():
@@ -117,8 +117,8 @@ def test_a_deployment_paused_as_a_whole_stays_paused(deployments, served, prefec
 
 
 @pytest.mark.slow
-def test_first_ticks_are_there_at_once(deployments, write_nb, served):
-    """A short interval's ticks do not wait for the server's own scheduler, and are the schedule's."""
+def test_first_ticks_are_there_at_once(deployments, prefect, served):
+    """A short interval's ticks do not wait for the server's own scheduler, are the schedule's, and have its tags."""
     often = from_options(served.notebook, {}, parse(every="2s"), Policies(), served.name)
     began = datetime.now(UTC)
     made = deployments.apply(often)
@@ -129,6 +129,8 @@ def test_first_ticks_are_there_at_once(deployments, write_nb, served):
     )
     assert found[0].scheduled_at - began < timedelta(seconds=5)
     assert all(tick.by_schedule and tick.attempt == 1 and tick.due_at == tick.scheduled_at for tick in found)
+    tags = {"daybook", f"notebook:{served.name}", "source:sample", f"schedule:{served.name}"}
+    assert tags < set(flow_run(prefect, found[0].flow_run)["tags"])
 
 
 @pytest.mark.slow
