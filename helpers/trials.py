@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import uuid
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from helpers import trial_columns
 from helpers.exceptions import StoreError
 from helpers.home import home, write_whole
 from helpers.masking import mask, reveal
@@ -43,6 +45,7 @@ _trials = sa.Table(
     sa.Column("num_obs", sa.BigInteger, nullable=False),
     sa.Column("document", sa.Text, nullable=False),
 )
+_CHUNK = 5000  # values in one IN: SQLite takes 32,766, PostgreSQL's protocol 65,535
 _INSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
@@ -118,15 +121,45 @@ class TrialStore:
 
         With facts, such as `notebook=["a.ipynb"]`, only those of the trials whose fact is one of the values.
         """
-        if self.dialect == "sqlite" and not self._file_exists():
-            return []
         query = sa.select(_trials.c.document).order_by(_trials.c.finished_at.desc(), _trials.c.id).limit(last)
         query = query.where(*(_trials.c[name].in_(values) for name, values in facts.items()))
-        with self._errors(), self._engine.connect() as connection:
-            if not sa.inspect(connection).has_table("trials"):
-                return []
-            self._check_version(connection)
-            return [json.loads(text) for text in connection.scalars(query)]
+        return [json.loads(row.document) for row in self._rows(query)]
+
+    def census(self) -> tuple[int, str]:
+        """The number of trials and the latest `finished_at`, by which a reader sees whether there is something new."""
+        query = sa.select(sa.func.count(), sa.func.coalesce(sa.func.max(_trials.c.finished_at), ""))
+        rows = [tuple(row) for row in self._rows(query.select_from(_trials))]
+        return rows[0] if rows else (0, "")
+
+    def ids(self, since: str = "") -> set[str]:
+        """The ids of all trials, or of those that finished at a time or later: ISO 8601 in UTC."""
+        query = sa.select(_trials.c.id).where(_trials.c.finished_at >= since if since else sa.true())
+        return {row.id for row in self._rows(query)}
+
+    def columns(self, ids: Sequence[str] | None = None) -> Iterator[trial_columns.TrialColumns]:
+        """What a table or a chart of many trials needs, without their documents.
+
+        Parameters
+        ----------
+        ids : sequence of str, optional
+            Of the trials; by default all.
+
+        Yields
+        ------
+        TrialColumns
+            A trial each, in no order.
+
+        Raises
+        ------
+        StoreError
+            When the store cannot be read.
+        """
+        if ids is None:
+            yield from trial_columns.read(_trials, self.dialect, self._rows)
+            return
+        for first in range(0, len(ids), _CHUNK):
+            wanted = _trials.c.id.in_(ids[first : first + _CHUNK])
+            yield from trial_columns.read(_trials, self.dialect, self._rows, wanted)
 
     def read(self, last: int | None = None) -> "pd.DataFrame":
         """Read trials back as a table.
@@ -158,6 +191,15 @@ class TrialStore:
         for time in ("scheduled_at", "started_at", "finished_at"):
             table[time] = pd.to_datetime(table[time], format="ISO8601", utc=True)
         return table
+
+    def _rows(self, query: sa.Select) -> Iterator[sa.Row]:
+        """What a query finds; nothing where there is no store yet."""
+        if self.dialect == "sqlite" and not self._file_exists():
+            return
+        with self._errors(is_reading=True), self._engine.connect() as connection:
+            if sa.inspect(connection).has_table("trials"):
+                self._check_version(connection)
+                yield from connection.execute(query)
 
     @cached_property
     def _engine(self) -> sa.Engine:
@@ -204,8 +246,8 @@ class TrialStore:
         if version != SCHEMA_VERSION:
             raise StoreError(f"store {self} has schema {version}, this daybook knows {SCHEMA_VERSION}; update daybook")
 
-    def _errors(self) -> "_StoreErrors":
-        return _StoreErrors(self)
+    def _errors(self, is_reading: bool = False) -> "_StoreErrors":
+        return _StoreErrors(self, is_reading)
 
 
 def trial_id(provenance: dict) -> str:
@@ -261,8 +303,9 @@ def keep(trial: dict, store: str = "") -> None:
 class _StoreErrors:
     """Turns a database's error into one line that names the store and never its password."""
 
-    def __init__(self, store: TrialStore):
+    def __init__(self, store: TrialStore, is_reading: bool):
         self.store = store
+        self.what = "it cannot be read" if is_reading else "nothing was written by this call"
 
     def __enter__(self) -> None:
         return None
@@ -275,4 +318,4 @@ class _StoreErrors:
             folder = os.path.dirname(os.path.abspath(self.store.url.database or ""))
             lost = self.store.dialect == "sqlite" and not os.path.exists(folder)
             hint = f"; make its folder {folder}" if lost else ""
-            raise StoreError(f"store {self.store}: {reason}; nothing was written by this call{hint}") from None
+            raise StoreError(f"store {self.store}: {reason}; {self.what}{hint}") from None

@@ -1,0 +1,282 @@
+"""A metric over time as a Bokeh chart: each trial with its uncertainty, what is usual, and what is outside it."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from bokeh.models import (
+    BasicTickFormatter,
+    ColumnDataSource,
+    GlyphRenderer,
+    HoverTool,
+    Legend,
+    LegendItem,
+    NumeralTickFormatter,
+    OpenURL,
+    TapTool,
+)
+from bokeh.plotting import figure
+
+from helpers import history_points
+from helpers.history_points import COLORS, GREY, Link, Series, Unit, milliseconds
+from helpers.history_resolution import MOST, Resolved, thinned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEANING = {
+    "MAE": "mean absolute error",
+    "MedAE": "median absolute error",
+    "MSE": "mean squared error",
+    "R2": "R², variance explained",
+}
+MOST_BANDS = 3  # series with what is usual drawn: more hide one another
+RED = "#d1342f"
+_BACKFILL, _GROUP, _WHISKERS, _BAND, _RING = (
+    "back-filled",
+    "several trials, smallest to largest",
+    "± 1.96 standard errors",
+    "usual range",
+    "outside the usual range",
+)
+# Bokeh's own grid has one row, however narrow the page is.
+_WRAPPED = """
+:host { max-width: 100%; }
+.bk-grid { display: flex !important; flex-wrap: wrap; gap: 0 14px; width: auto !important; max-width: 100%; }
+.bk-label { white-space: normal !important; overflow-wrap: anywhere; }
+"""
+_SINGLE_TIPS = [
+    ("time (UTC)", "@when @how"),
+    ("value", "@told"),
+    ("usual", "@usual"),
+    ("tickets", "@tickets"),
+    ("model", "@model @model_version"),
+    ("source", "@source"),
+    ("notebook", "@notebook"),
+    ("parameters", "@parameters"),
+]
+_GROUP_TIPS = [
+    ("time (UTC)", "@when @how"),
+    ("trials", "@trials, put together"),
+    ("mean", "@told"),
+    ("from, to", "@span"),
+    ("tickets", "@tickets"),
+    ("series", "@series"),
+]
+
+
+def history_chart(
+    table: "pd.DataFrame",
+    metric: str = "MAE",
+    unit: str = "hours",
+    link: Link | None = None,
+    most: int = MOST,
+) -> figure:
+    """A metric over time, with its data in it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `trial_history.trials_table`; any rows of it.
+    metric : {"MAE", "MedAE", "MSE", "R2"}, default "MAE"
+    unit : {"hours", "seconds"}, default "hours"
+        The mean squared error is told in its square; R² has none.
+    link : callable, optional
+        See `history_points.single_points`; by default a tap opens nothing.
+    most : int, default 1000
+        Points; trials that are near in time are put together where there are more.
+
+    Returns
+    -------
+    bokeh.plotting.figure
+
+    Raises
+    ------
+    ValueError
+        When the unit is none of these.
+    """
+    chart = HistoryChart(link, most)
+    chart.show(table, metric, unit)
+    return chart.figure
+
+
+class HistoryChart:
+    """A chart that can show other trials, another metric or a part of the time, and take a new trial.
+
+    Parameters
+    ----------
+    link, most
+        See `history_chart`.
+
+    Attributes
+    ----------
+    figure : bokeh.plotting.figure
+    """
+
+    def __init__(self, link: Link | None = None, most: int = MOST):
+        self._link, self._most = link, most
+        self._metric, self._unit = "MAE", history_points.unit_of("MAE")
+        self._series = Series((), (), 0)
+        self._singles, self._groups = ColumnDataSource(), ColumnDataSource()
+        self._bands = [ColumnDataSource({name: [] for name in ("at", "low", "high")}) for _ in range(MOST_BANDS)]
+        self.figure = figure(
+            x_axis_type="datetime",
+            height=420,
+            sizing_mode="stretch_width",
+            tools="xpan,xwheel_zoom,xbox_zoom,reset",
+            active_drag="xbox_zoom",
+            toolbar_location="above",
+        )
+        self.figure.toolbar.logo = None
+        self.figure.xaxis.axis_label = "UTC"
+        self._band_renderers = [self._draw_band(source) for source in self._bands]
+        self._group_renderer = self._draw(self._groups, size=9, whisker_alpha=0.25)
+        self._single_renderer = self._draw(self._singles, size=8, whisker_alpha=0.5)
+        self._ring_renderer = self.figure.scatter(
+            "at", "ring", source=self._singles, marker="circle", size=17, fill_alpha=0, line_color=RED, line_width=2.5,
+            nonselection_line_alpha=1,
+        )  # fmt: skip
+        self._draw_samples()
+        legend = Legend(
+            orientation="horizontal",
+            location="left",
+            click_policy="none",
+            border_line_color=None,
+            background_fill_color=None,
+            margin=0,
+            stylesheets=[_WRAPPED],
+        )
+        self.figure.add_layout(legend, "below")
+        self._add_tools()
+
+    def show(self, table: "pd.DataFrame", metric: str, unit: str, view=None) -> Resolved:
+        """Show trials.
+
+        Parameters
+        ----------
+        table, metric, unit
+            See `history_chart`.
+        view : tuple of two Timestamp, optional
+            The part of the time that is to be shown most finely.
+
+        Returns
+        -------
+        Resolved
+            What is drawn.
+
+        Raises
+        ------
+        ValueError
+            When the unit is none of these.
+        """
+        self._metric, self._unit = metric, history_points.unit_of(metric, unit)
+        self._series = history_points.series_of(table)
+        points = history_points.resolved(table, metric, self._series, view, self._most)
+        self._singles.data = history_points.single_points(points.singles, metric, self._unit, self._series, self._link)
+        self._groups.data = history_points.group_points(points.groups, self._unit, self._series)
+        self._show_bands(table, view)
+        self._show_axis()
+        self._show_legend(points)
+        return points
+
+    def add(self, table: "pd.DataFrame") -> bool:
+        """Add new trials, of which nothing but they is sent; whether all of them have a place in what is shown."""
+        if not set(table["series"]) <= set(self._series.numbers) and not self._series.num_others:
+            return False
+        drawn = table[table["at"].notna() & table[self._metric].notna()]
+        if len(drawn):
+            self._singles.stream(
+                history_points.single_points(drawn, self._metric, self._unit, self._series, self._link)
+            )
+        for source, number in zip(self._bands, self._band_numbers(), strict=False):
+            own = _with_band(drawn[drawn["series"] == number], self._metric)
+            if len(own):
+                source.stream(_band(own, self._metric, self._unit))
+        return True
+
+    def _draw(self, source: ColumnDataSource, size: int, whisker_alpha: float) -> GlyphRenderer:
+        whiskers = self.figure.segment(
+            "at", "low", "at", "high", source=source, line_color="color", line_alpha=whisker_alpha,
+            nonselection_line_alpha=whisker_alpha,
+        )  # fmt: skip
+        points = self.figure.scatter(
+            "at", "value", source=source, marker="marker", size=size, color="color", fill_alpha="fill",
+            nonselection_fill_alpha="fill", nonselection_line_alpha=1,
+        )  # fmt: skip
+        whiskers.level = "underlay"
+        return points
+
+    def _draw_band(self, source: ColumnDataSource) -> GlyphRenderer:
+        return self.figure.varea_step(
+            "at", "low", "high", source=source, step_mode="after", fill_alpha=0.16, level="underlay"
+        )
+
+    def _add_tools(self) -> None:
+        for renderer, tips in ((self._group_renderer, _GROUP_TIPS), (self._single_renderer, _SINGLE_TIPS)):
+            self.figure.add_tools(HoverTool(tooltips=tips, renderers=[renderer], attachment="horizontal"))
+        if self._link:
+            # Ids and links are made for it; BokehJS encodes what else is in them.
+            callback = OpenURL(url="@link", same_tab=True)
+            self.figure.add_tools(TapTool(renderers=[self._single_renderer], callback=callback))
+
+    def _band_numbers(self) -> tuple[int, ...]:
+        return self._series.numbers if len(self._series.numbers) <= MOST_BANDS and not self._series.num_others else ()
+
+    def _show_bands(self, table: "pd.DataFrame", view) -> None:
+        numbers = self._band_numbers()
+        for place, (source, renderer) in enumerate(zip(self._bands, self._band_renderers, strict=True)):
+            own = _with_band(table[table["series"] == numbers[place]], self._metric) if place < len(numbers) else None
+            rows = table[:0] if own is None else thinned(own, view)
+            source.data = _band(rows, self._metric, self._unit)
+            renderer.visible = len(rows) > 0
+            renderer.glyph.fill_color = self._series.color(place)
+
+    def _show_axis(self) -> None:
+        title = MEANING[self._metric] + (f", {self._unit.name}" if self._unit.name else "")
+        self.figure.yaxis.axis_label = title[0].upper() + title[1:]
+        is_short = self._metric != "MSE"
+        decimals = "0.[000]" if self._metric == "R2" else "0,0.[000]"
+        self.figure.yaxis.formatter = NumeralTickFormatter(format=decimals) if is_short else BasicTickFormatter()
+        self.figure.html_attributes = {"aria-label": f"{self._metric} of each trial over time"}
+
+    def _draw_samples(self) -> None:
+        """Draw what the legend shows, nowhere: a row of the data may be another one later."""
+        of_series = [(COLORS[place], Series.marker(place, False)) for place in range(len(COLORS))]
+        self._series_samples = [
+            self._sample(marker=marker, color=color, size=8) for color, marker in [*of_series, (GREY, "circle")]
+        ]
+        self._look_samples = [
+            (_BACKFILL, self._sample(marker="circle_dot", color=GREY, fill_alpha=0, size=8)),
+            (_GROUP, self._sample(marker="circle", color=GREY, fill_alpha=0.35, size=11)),
+            (_WHISKERS, self._sample(marker="dash", angle=np.pi / 2, color=GREY, size=14)),
+            (_BAND, self._sample(marker="square", color=GREY, fill_alpha=0.3, line_alpha=0, size=14)),
+            (_RING, self._sample(marker="circle", line_color=RED, fill_alpha=0, line_width=2.5, size=14)),
+        ]
+
+    def _sample(self, **look) -> GlyphRenderer:
+        return self.figure.scatter([np.nan], [np.nan], **look)
+
+    def _show_legend(self, points: Resolved) -> None:
+        named = list(zip(self._series.labels, self._series_samples, strict=False))
+        if self._series.num_others:
+            named.append((f"{self._series.num_others} other series", self._series_samples[-1]))
+        is_shown = {
+            _BACKFILL: points.singles["is_backfill"].any() or (points.groups["lane"] % 2).any(),
+            _GROUP: len(points.groups) > 0,
+            _WHISKERS: np.isfinite(self._singles.data["low"]).any(),
+            _BAND: any(renderer.visible for renderer in self._band_renderers),
+            _RING: points.num_outside > 0,
+        }
+        named += [(label, sample) for label, sample in self._look_samples if is_shown[label]]
+        # A label by itself would be the name of a column.
+        self.figure.legend[0].items = [
+            LegendItem(label={"value": label}, renderers=[sample]) for label, sample in named
+        ]
+
+
+def _with_band(table: "pd.DataFrame", metric: str) -> "pd.DataFrame":
+    return table[table[f"{metric}_median"].notna() & table["at"].notna()]
+
+
+def _band(table: "pd.DataFrame", metric: str, unit: Unit) -> dict[str, np.ndarray]:
+    low, high = history_points.usual_bounds(table, metric, unit)
+    return {"at": milliseconds(table["at"]), "low": low, "high": high}
