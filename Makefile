@@ -36,6 +36,7 @@ benchmark: env  ## speed and memory, as ratios from one run
 	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.ticks
 	$(BIN)/python -m tests.benchmarks.scale
+	$(BIN)/python -m tests.benchmarks.watching
 
 notebooks: env  ## execute the notebooks anew, as they are committed
 	$(BIN)/python -m tests.execute_notebooks $(NOTEBOOKS)

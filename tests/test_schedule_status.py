@@ -128,3 +128,29 @@ def test_a_state_that_cannot_be_read_is_no_traceback(home):
     served_state.path("nightly").write_text('{"name": "nig')
     assert only(schedule_status.status())["state"] == "died"
     assert CliRunner().invoke(app, ["status"]).exit_code == 1
+
+
+@pytest.mark.usefixtures("served")
+def test_who_has_read_the_runs_and_asked_the_server_is_not_kept_waiting(monkeypatch):
+    """A page that is shown every two seconds gives what it knows: no folder is read, and no server asked."""
+    served_state.write("nightly", facts())
+    add_run("failed", at(-60), "cell [7] ValueError: no\nTraceback")
+    past = runs.listing()
+    monkeypatch.setattr(runs, "listing", None)  # it would raise
+    monkeypatch.setattr(schedule_status, "_server_answers", None)
+    found = schedule_status.status(past, server_answers=True)
+    assert only(found)["last"]["state"] == "failed"
+    assert ["(cell [7] ValueError: no); see" in sentence for sentence in found["wrong"]] == [True]
+    assert "the Prefect server does not answer" in schedule_status.status(past, server_answers=False)["wrong"][1]
+
+
+@pytest.mark.usefixtures("served")
+def test_odd_facts_of_runs_and_schedules_are_no_reason_to_fail(monkeypatch):
+    """Times that are numbers and states that are lists say nothing; ticks that are no times are left out."""
+    monkeypatch.setattr(schedule_status, "_server_answers", lambda: True)
+    served_state.write("nightly", facts(next=["soon", 5]))
+    record = runs.RunRecord("n.ipynb", {}, schedule="nightly")
+    record.update(started_at=12, scheduled_at=[1], state="failed", error=5, schedule="nightly")
+    record.folder.rename(record.folder.with_suffix(""))
+    found = schedule_status.status()
+    assert (only(found)["state"], only(found)["day"]) == ("paused", {})
