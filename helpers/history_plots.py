@@ -6,11 +6,11 @@ import numpy as np
 from bokeh.models import (
     BasicTickFormatter,
     ColumnDataSource,
+    DataRange1d,
     GlyphRenderer,
     HoverTool,
     Legend,
     LegendItem,
-    NumeralTickFormatter,
     OpenURL,
     TapTool,
 )
@@ -31,7 +31,8 @@ MEANING = {
 }
 MOST_BANDS = 3  # series with what is usual drawn: more hide one another
 RED = "#d1342f"
-_BACKFILL, _GROUP, _WHISKERS, _BAND, _RING = (
+DAY_MS, MINUTE_MS = 86_400_000.0, 60_000.0
+LOOKS = (
     "back-filled",
     "several trials, smallest to largest",
     "± 1.96 standard errors",
@@ -120,6 +121,8 @@ class HistoryChart:
         self._bands = [ColumnDataSource({name: [] for name in ("at", "low", "high")}) for _ in range(MOST_BANDS)]
         self.figure = figure(
             x_axis_type="datetime",
+            # A single trial has no range of its own, and no one looks at less than a minute.
+            x_range=DataRange1d(default_span=DAY_MS, min_interval=MINUTE_MS),
             height=420,
             sizing_mode="stretch_width",
             tools="xpan,xwheel_zoom,xbox_zoom,reset",
@@ -128,14 +131,14 @@ class HistoryChart:
         )
         self.figure.toolbar.logo = None
         self.figure.xaxis.axis_label = "UTC"
+        self.figure.yaxis.formatter = BasicTickFormatter(power_limit_high=8, power_limit_low=-4)
         self._band_renderers = [self._draw_band(source) for source in self._bands]
         self._group_renderer = self._draw(self._groups, size=9, whisker_alpha=0.25)
         self._single_renderer = self._draw(self._singles, size=8, whisker_alpha=0.5)
-        self._ring_renderer = self.figure.scatter(
+        self.figure.scatter(
             "at", "ring", source=self._singles, marker="circle", size=17, fill_alpha=0, line_color=RED, line_width=2.5,
             nonselection_line_alpha=1,
         )  # fmt: skip
-        self._draw_samples()
         legend = Legend(
             orientation="horizontal",
             location="left",
@@ -144,6 +147,7 @@ class HistoryChart:
             background_fill_color=None,
             margin=0,
             stylesheets=[_WRAPPED],
+            items=self._legend_items(),
         )
         self.figure.add_layout(legend, "below")
         self._add_tools()
@@ -188,7 +192,7 @@ class HistoryChart:
                 history_points.single_points(drawn, self._metric, self._unit, self._series, self._link)
             )
         for source, number in zip(self._bands, self._band_numbers(), strict=False):
-            own = _with_band(drawn[drawn["series"] == number], self._metric)
+            own = _with_band(drawn, self._metric, drawn["series"] == number)
             if len(own):
                 source.stream(_band(own, self._metric, self._unit))
         return True
@@ -224,8 +228,8 @@ class HistoryChart:
     def _show_bands(self, table: "pd.DataFrame", view) -> None:
         numbers = self._band_numbers()
         for place, (source, renderer) in enumerate(zip(self._bands, self._band_renderers, strict=True)):
-            own = _with_band(table[table["series"] == numbers[place]], self._metric) if place < len(numbers) else None
-            rows = table[:0] if own is None else thinned(own, view)
+            is_own = table["series"] == (numbers[place] if place < len(numbers) else -1)
+            rows = thinned(_with_band(table, self._metric, is_own), view)
             source.data = _band(rows, self._metric, self._unit)
             renderer.visible = len(rows) > 0
             renderer.glyph.fill_color = self._series.color(place)
@@ -233,48 +237,42 @@ class HistoryChart:
     def _show_axis(self) -> None:
         title = MEANING[self._metric] + (f", {self._unit.name}" if self._unit.name else "")
         self.figure.yaxis.axis_label = title[0].upper() + title[1:]
-        is_short = self._metric != "MSE"
-        decimals = "0.[000]" if self._metric == "R2" else "0,0.[000]"
-        self.figure.yaxis.formatter = NumeralTickFormatter(format=decimals) if is_short else BasicTickFormatter()
         self.figure.html_attributes = {"aria-label": f"{self._metric} of each trial over time"}
 
-    def _draw_samples(self) -> None:
-        """Draw what the legend shows, nowhere: a row of the data may be another one later."""
-        of_series = [(COLORS[place], Series.marker(place, False)) for place in range(len(COLORS))]
-        self._series_samples = [
-            self._sample(marker=marker, color=color, size=8) for color, marker in [*of_series, (GREY, "circle")]
+    def _legend_items(self) -> list[LegendItem]:
+        """What the legend can show: samples that stand nowhere, as a row of the data may be another one later."""
+        looks = [
+            {"marker": Series.marker(place, False), "color": color, "size": 8}
+            for place, color in enumerate((*COLORS, GREY))
         ]
-        self._look_samples = [
-            (_BACKFILL, self._sample(marker="circle_dot", color=GREY, fill_alpha=0, size=8)),
-            (_GROUP, self._sample(marker="circle", color=GREY, fill_alpha=0.35, size=11)),
-            (_WHISKERS, self._sample(marker="dash", angle=np.pi / 2, color=GREY, size=14)),
-            (_BAND, self._sample(marker="square", color=GREY, fill_alpha=0.3, line_alpha=0, size=14)),
-            (_RING, self._sample(marker="circle", line_color=RED, fill_alpha=0, line_width=2.5, size=14)),
+        looks += [
+            {"marker": "circle_dot", "color": GREY, "fill_alpha": 0, "size": 8},
+            {"marker": "circle", "color": GREY, "fill_alpha": 0.35, "size": 9},
+            {"marker": "dash", "angle": np.pi / 2, "color": GREY, "size": 14},
+            {"marker": "square", "color": GREY, "fill_alpha": 0.3, "line_alpha": 0, "size": 14},
+            {"marker": "circle", "line_color": RED, "fill_alpha": 0, "line_width": 2.5, "size": 14},
         ]
-
-    def _sample(self, **look) -> GlyphRenderer:
-        return self.figure.scatter([np.nan], [np.nan], **look)
+        samples = [self.figure.scatter([np.nan], [np.nan], **look) for look in looks]
+        return [LegendItem(renderers=[sample], visible=False) for sample in samples]
 
     def _show_legend(self, points: Resolved) -> None:
-        named = list(zip(self._series.labels, self._series_samples, strict=False))
-        if self._series.num_others:
-            named.append((f"{self._series.num_others} other series", self._series_samples[-1]))
-        is_shown = {
-            _BACKFILL: points.singles["is_backfill"].any() or (points.groups["lane"] % 2).any(),
-            _GROUP: len(points.groups) > 0,
-            _WHISKERS: np.isfinite(self._singles.data["low"]).any(),
-            _BAND: any(renderer.visible for renderer in self._band_renderers),
-            _RING: points.num_outside > 0,
-        }
-        named += [(label, sample) for label, sample in self._look_samples if is_shown[label]]
-        # A label by itself would be the name of a column.
-        self.figure.legend[0].items = [
-            LegendItem(label={"value": label}, renderers=[sample]) for label, sample in named
-        ]
+        labels = [*self._series.labels, *[""] * (len(COLORS) - len(self._series.labels))]
+        labels.append(f"{self._series.num_others} other series" if self._series.num_others else "")
+        is_shown = (
+            points.singles["is_backfill"].any() or (points.groups["lane"] % 2).any(),
+            len(points.groups) > 0,
+            np.isfinite(self._singles.data["low"]).any(),
+            any(renderer.visible for renderer in self._band_renderers),
+            points.num_outside > 0,
+        )
+        labels += [look if shown else "" for look, shown in zip(LOOKS, is_shown, strict=True)]
+        for item, label in zip(self.figure.legend[0].items, labels, strict=True):
+            item.update(label={"value": label}, visible=label != "")
 
 
-def _with_band(table: "pd.DataFrame", metric: str) -> "pd.DataFrame":
-    return table[table[f"{metric}_median"].notna() & table["at"].notna()]
+def _with_band(table: "pd.DataFrame", metric: str, is_own: "pd.Series") -> "pd.DataFrame":
+    table = table[["at", f"{metric}_median", f"{metric}_spread"]]
+    return table[is_own & table[f"{metric}_median"].notna() & table["at"].notna()]
 
 
 def _band(table: "pd.DataFrame", metric: str, unit: Unit) -> dict[str, np.ndarray]:

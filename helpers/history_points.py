@@ -10,6 +10,7 @@ import numpy as np
 
 from helpers.chart_style import BLUE, ORANGE
 from helpers.history_resolution import MOST, Resolved, resolve
+from helpers.trial_columns import METRICS
 from helpers.trial_history import SERIES, standard_error
 from helpers.usual_range import WIDTH
 
@@ -65,6 +66,8 @@ def unit_of(metric: str, unit: str = "hours") -> Unit:
     ValueError
         When it is none of these.
     """
+    if metric not in METRICS:
+        raise ValueError(f"the metric is {metric!r}; give {', '.join(METRICS[:-1])} or {METRICS[-1]}")
     if unit not in ("hours", "seconds"):
         raise ValueError(f"the unit is {unit!r}; give hours or seconds")
     if metric == "R2":
@@ -207,7 +210,9 @@ def group_points(groups: "pd.DataFrame", unit: Unit, series: Series) -> dict[str
 def usual_bounds(table: "pd.DataFrame", metric: str, unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     """The lower and the upper end of what was usual at each trial, in the unit; NaN where too few came before it."""
     median, spread = (table[f"{metric}_{name}"].to_numpy() / unit.divisor for name in ("median", "spread"))
-    return median - WIDTH * spread, median + WIDTH * spread
+    lower = median - WIDTH * spread
+    # R² alone can be below 0, and any other metric is as good as can be there.
+    return (lower if metric == "R2" else np.maximum(lower, 0.0)), median + WIDTH * spread
 
 
 def dashboard_link(run: str | None, trial: str) -> str:

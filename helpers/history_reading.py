@@ -28,7 +28,13 @@ def reading(table: "pd.DataFrame", metric: str, unit: str = "hours") -> str:
     -------
     str
         As "MAE 183.2 h, usual 150.0 to 210.0 h: as usual."
+
+    Raises
+    ------
+    ValueError
+        When the metric or the unit is none of these.
     """
+    history_points.unit_of(metric, unit)
     known = table[table["at"].notna() & table[metric].notna()]
     if known.empty:
         return f"None of the {len(table):,} trials has a {metric}." if len(table) else "There is no trial."

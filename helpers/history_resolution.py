@@ -73,28 +73,15 @@ def resolve(
     Resolved
     """
     is_drawn = (table["at"].notna() & table[metric].notna()).to_numpy()
-    table, lanes = table[is_drawn], lanes[is_drawn]
-    is_outside = table[f"{metric}_outside"].to_numpy()
-    if len(table) <= most:
-        none = _groups(table[:0], metric, lanes[:0], lanes[:0])
-        return Resolved(table, none, len(table), int(is_outside.sum()), 0)
-    is_single = _farthest(table, metric, min(MOST_OUTSIDE, most // 4))
-    is_single[-NEWEST:] = True
-    in_view = np.ones(len(table), bool) if view is None else table["at"].between(*view).to_numpy()
-    room = most - is_single.sum()
-    shares = ((in_view, 1.0),) if in_view.all() else ((in_view, 1 - BESIDE_VIEW), (~in_view, BESIDE_VIEW))
-    bins = np.full(len(table), -1)
-    for is_part, share in shares:
-        is_part = is_part & ~is_single
-        if is_part.sum() <= share * room:
-            is_single |= is_part
-        else:
-            bins[is_part] = bins.max() + 1 + _bins(table["at"][is_part], lanes[is_part], int(share * room))
-    _, places, sizes = np.unique(bins, return_inverse=True, return_counts=True)
-    is_single |= sizes[places] == 1
-    put = ~is_single
-    groups = _groups(table[put], metric, lanes[put], bins[put])
-    return Resolved(table[is_single], groups, len(table), int(is_outside.sum()), int((is_outside & put).sum()))
+    # Rows are chosen once, at the end: each costs its texts too.
+    drawn = table[["at", "num_obs", metric, f"{metric}_median", f"{metric}_outside"]]
+    drawn, lanes = drawn[is_drawn], lanes[is_drawn]
+    is_outside = drawn[f"{metric}_outside"].to_numpy()
+    bins = _bins_of_all(drawn, metric, lanes, view, most)
+    put = bins >= 0
+    singles = table.iloc[np.flatnonzero(is_drawn)[~put]]
+    groups = _groups(drawn[put], metric, lanes[put], bins[put])
+    return Resolved(singles, groups, len(drawn), int(is_outside.sum()), int((is_outside & put).sum()))
 
 
 def thinned(table: "pd.DataFrame", view: "tuple[pd.Timestamp, pd.Timestamp] | None" = None, most: int = 300):
@@ -117,6 +104,25 @@ def thinned(table: "pd.DataFrame", view: "tuple[pd.Timestamp, pd.Timestamp] | No
     return table.iloc[np.sort(np.concatenate(kept))]
 
 
+def _bins_of_all(table: "pd.DataFrame", metric: str, lanes: np.ndarray, view: tuple | None, most: int) -> np.ndarray:
+    """The same number for trials that are put together; -1 for those that are not."""
+    bins = np.full(len(table), -1)
+    if len(table) <= most:
+        return bins
+    is_single = _farthest(table, metric, min(MOST_OUTSIDE, most // 4))
+    is_single[-NEWEST:] = True
+    in_view = np.ones(len(table), bool) if view is None else table["at"].between(*view).to_numpy()
+    room = most - is_single.sum()
+    shares = ((in_view, 1.0),) if in_view.all() else ((in_view, 1 - BESIDE_VIEW), (~in_view, BESIDE_VIEW))
+    for is_part, share in shares:
+        is_part = is_part & ~is_single
+        if is_part.sum() > share * room:
+            bins[is_part] = bins.max() + 1 + _bins(table["at"][is_part], lanes[is_part], int(share * room))
+    _, places, sizes = np.unique(bins, return_inverse=True, return_counts=True)
+    bins[sizes[places] == 1] = -1
+    return bins
+
+
 def _farthest(table: "pd.DataFrame", metric: str, most: int) -> np.ndarray:
     """Which trials outside the usual range are kept single."""
     is_outside = table[f"{metric}_outside"].to_numpy(copy=True)
@@ -131,11 +137,18 @@ def _farthest(table: "pd.DataFrame", metric: str, most: int) -> np.ndarray:
 def _bins(at: "pd.Series", lanes: np.ndarray, most: int) -> np.ndarray:
     """A number for each trial, the same for those of a lane that are near in time; about `most` numbers in all."""
     present, lane = np.unique(lanes, return_inverse=True)
-    n_times = max(most // len(present), COARSEST)
     numbers = at.astype("int64").to_numpy()
-    span = max(numbers[-1] - numbers[0], 1)
-    time = np.minimum((numbers - numbers[0]) / span * n_times, n_times - 1).astype(int)
-    return lane * n_times + time
+    share = (numbers - numbers[0]) / max(numbers[-1] - numbers[0], 1)
+
+    def bins(n_times: int) -> np.ndarray:
+        return lane * n_times + np.minimum(share * n_times, n_times - 1).astype(int)
+
+    n_times = max(most // len(present), COARSEST)
+    found = bins(n_times)
+    # A lane that is empty for most of the time leaves its room to the others.
+    while len(np.unique(finer := bins(n_times * 5 // 4))) <= most and n_times < most:
+        n_times, found = n_times * 5 // 4, finer
+    return found
 
 
 def _groups(table: "pd.DataFrame", metric: str, lanes: np.ndarray, bins: np.ndarray) -> "pd.DataFrame":

@@ -1,6 +1,7 @@
 """Execute notebooks in place, as they are committed: `python -m tests.execute_notebooks notebooks/*.ipynb`.
 
-In a home of its own: no trial of the developer's shows in the outputs, and nothing of this machine is in them.
+In a home of its own, with a history of trials of the sample: no trial of the developer's shows in the outputs, and
+nothing of this machine is in them.
 """
 
 import os
@@ -12,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from helpers import prefect_server
+from tests.sample_history import write_sample_history
 
 
 def execute(path: Path) -> None:
@@ -29,6 +31,7 @@ def main() -> None:
     """Execute the notebooks that the command line names."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["DAYBOOK_HOME"] = home
+        write_sample_history()
         prefect_server.start()  # here, so that no notebook says that it did
         try:
             for path in sys.argv[1:]:

@@ -24,7 +24,7 @@ def _bands(chart) -> list:
 
 
 def _labels(chart) -> list[str]:
-    return [item.label.value for item in chart.legend[0].items]
+    return [item.label.value for item in chart.legend[0].items if item.visible]
 
 
 def test_the_chart_holds_the_trials():

@@ -6,7 +6,16 @@ from history_tables import table_of
 from history_trials import trial, trials
 
 from helpers import history_points
-from helpers.history_points import COLORS, GREY, dashboard_link, group_points, series_of, single_points, unit_of
+from helpers.history_points import (
+    COLORS,
+    GREY,
+    dashboard_link,
+    group_points,
+    series_of,
+    single_points,
+    unit_of,
+    usual_bounds,
+)
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -142,3 +151,20 @@ def test_texts_are_cut():
     """Long parameters are cut: a point is pointed at, not read."""
     points = _points(table_of([trial(0, parameters={"note": HOSTILE * 100})]))
     assert len(points["parameters"][0]) == history_points.LONGEST
+
+
+@pytest.mark.parametrize(("metric", "lowest"), [("MAE", 0.0), ("R2", None)])
+def test_what_is_usual_is_possible(metric, lowest):
+    """An error's usual range does not go below 0, whatever the spread; that of R² may."""
+    documents = trials(20)
+    for place, document in enumerate(documents):
+        document["data"]["metrics"][metric] = float(place % 2) * 1000.0
+    low, high = usual_bounds(table_of(documents), metric, unit_of(metric))
+    assert np.nanmax(high) > 0
+    assert np.nanmin(low) == 0 if lowest == 0 else np.nanmin(low) < 0
+
+
+def test_another_metric_is_refused():
+    """A metric that there is not is named, with those that there are."""
+    with pytest.raises(ValueError, match="metric is 'accuracy'; give MAE, MedAE, MSE or R2"):
+        unit_of("accuracy")

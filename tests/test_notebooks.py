@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from sample_history import write_sample_history
 
 from helpers.parameters import declared
 
@@ -31,6 +32,7 @@ def nbval(path: Path, folder: Path) -> subprocess.CompletedProcess:
 @each_notebook
 def test_notebook_computes_what_it_shows(path, prefect, tmp_path):
     """Executed anew in another home, every output that is not of the moment is the committed one."""
+    write_sample_history()
     checked = nbval(path, tmp_path)
     assert checked.returncode == 0, checked.stdout[-3000:]
 
