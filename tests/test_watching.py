@@ -28,6 +28,8 @@ class Terminal:
     def __init__(self, *arguments: str, columns: int = 80, lines: int = 24, **environment: str):
         self._end, other = pty.openpty()
         self.resize(columns, lines)
+        # Said there, as where tests run side by side, a size goes before the terminal's own.
+        inherited = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
             stdin=other,
@@ -35,7 +37,7 @@ class Terminal:
             stderr=other,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-            env=os.environ | {"TERM": "xterm"} | environment,
+            env=inherited | {"TERM": "xterm"} | environment,
         )
         os.close(other)
         os.set_blocking(self._end, False)
