@@ -17,9 +17,11 @@ REAL_LOG = REPOSITORY.parent / "shared" / "data" / "incident_event_log.zip"
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C reach what the tests start: what a shell starts in the background ignores it, with its children."""
+    """Let signals reach what the tests start: in the background, and under nohup, some are ignored by all children."""
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
