@@ -39,6 +39,8 @@ LOOKS = (
     "usual range",
     "outside the usual range",
 )
+# A step of no rows: BokehJS 3.9 draws an empty area of steps for ever, and the page with it.
+_NOWHERE = {name: np.array([np.nan]) for name in ("at", "low", "high")}
 # Bokeh's own grid has one row, however narrow the page is.
 _WRAPPED = """
 :host { max-width: 100%; }
@@ -118,7 +120,7 @@ class HistoryChart:
         self._metric, self._unit = "MAE", history_points.unit_of("MAE")
         self._series = Series((), (), 0)
         self._singles, self._groups = ColumnDataSource(), ColumnDataSource()
-        self._bands = [ColumnDataSource({name: [] for name in ("at", "low", "high")}) for _ in range(MOST_BANDS)]
+        self._bands = [ColumnDataSource(_NOWHERE) for _ in range(MOST_BANDS)]
         self.figure = figure(
             x_axis_type="datetime",
             # A single trial has no range of its own, and no one looks at less than a minute.
@@ -230,7 +232,7 @@ class HistoryChart:
         for place, (source, renderer) in enumerate(zip(self._bands, self._band_renderers, strict=True)):
             is_own = table["series"] == (numbers[place] if place < len(numbers) else -1)
             rows = thinned(_with_band(table, self._metric, is_own), view)
-            source.data = _band(rows, self._metric, self._unit)
+            source.data = _band(rows, self._metric, self._unit) if len(rows) else _NOWHERE
             renderer.visible = len(rows) > 0
             renderer.glyph.fill_color = self._series.color(place)
 

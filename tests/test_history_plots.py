@@ -82,6 +82,17 @@ def test_more_series_than_bands():
     assert _labels(chart)[7:9] == ["m7", "3 other series"]
 
 
+def test_no_area_is_empty():
+    """An area of steps has a row at any time: BokehJS 3.9 hangs when it draws an empty one."""
+    chart = HistoryChart()
+    areas = [one.data_source for one in chart.figure.renderers if isinstance(one.glyph, VAreaStep)]
+    table = table_of([one | {"model": "ab"[place % 2]} for place, one in enumerate(trials(30))])
+    for shown in (None, table, table[table["model"] == "a"], table.iloc[:3], table_of([])):
+        if shown is not None:
+            chart.show(shown, "MAE", "hours")
+        assert all(len(area.data["at"]) > 0 for area in areas)
+
+
 def test_back_filled_trials_are_named():
     """Where a trial filled a gap, the legend says what its marker means."""
     assert "back-filled" in _labels(history_chart(table_of([trial(0), trial(1, schedule="backfill")])))
