@@ -19,6 +19,7 @@ from bokeh.plotting import figure
 from helpers import history_points
 from helpers.history_points import COLORS, GREY, Link, Series, Unit, milliseconds
 from helpers.history_resolution import MOST, Resolved, thinned
+from helpers.trial_history import standard_error
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,13 +33,9 @@ MEANING = {
 MOST_BANDS = 3  # series with what is usual drawn: more hide one another
 RED = "#d1342f"
 DAY_MS, MINUTE_MS = 86_400_000.0, 60_000.0
-LOOKS = (
-    "back-filled",
-    "several trials, smallest to largest",
-    "± 1.96 standard errors",
-    "usual range",
-    "outside the usual range",
-)
+BACKFILL, GROUP = "back-filled", "several trials, smallest to largest"
+WHISKERS, BAND, RING = "± 1.96 standard errors", "usual range", "outside the usual range"
+LOOKS = (BACKFILL, GROUP, WHISKERS, BAND, RING)
 # A step of no rows: BokehJS 3.9 draws an empty area of steps for ever, and the page with it.
 _NOWHERE = {name: np.array([np.nan]) for name in ("at", "low", "high")}
 # Bokeh's own grid has one row, however narrow the page is.
@@ -119,6 +116,7 @@ class HistoryChart:
         self._link, self._most = link, most
         self._metric, self._unit = "MAE", history_points.unit_of("MAE")
         self._series = Series((), (), 0)
+        self._looks: set[str] = set()
         self._singles, self._groups = ColumnDataSource(), ColumnDataSource()
         self._bands = [ColumnDataSource(_NOWHERE) for _ in range(MOST_BANDS)]
         self.figure = figure(
@@ -181,14 +179,16 @@ class HistoryChart:
         self._groups.data = history_points.group_points(points.groups, self._unit, self._series)
         self._show_bands(table, view)
         self._show_axis()
-        self._show_legend(points)
+        self._looks = self._looks_of(table[table["at"].notna() & table[metric].notna()], points)
+        self._show_legend()
         return points
 
     def add(self, table: "pd.DataFrame") -> bool:
-        """Add new trials, of which nothing but they is sent; whether all of them have a place in what is shown."""
-        if not set(table["series"]) <= set(self._series.numbers) and not self._series.num_others:
-            return False
+        """Add new trials, of which nothing but they is sent; False where what is shown has no place for one of them."""
         drawn = table[table["at"].notna() & table[self._metric].notna()]
+        has_place = self._series.num_others > 0 or set(table["series"]) <= set(self._series.numbers)
+        if not has_place or not self._looks_of(drawn) <= self._looks:
+            return False
         if len(drawn):
             self._singles.stream(
                 history_points.single_points(drawn, self._metric, self._unit, self._series, self._link)
@@ -198,6 +198,18 @@ class HistoryChart:
             if len(own):
                 source.stream(_band(own, self._metric, self._unit))
         return True
+
+    def _looks_of(self, table: "pd.DataFrame", points: Resolved | None = None) -> set[str]:
+        """What the legend has to explain."""
+        in_band = self._band_numbers() and _with_band(table, self._metric, table["series"].isin(self._band_numbers()))
+        looks = {
+            BACKFILL: table["is_backfill"].any(),
+            GROUP: points is not None and len(points.groups) > 0,
+            WHISKERS: table[standard_error(self._metric)].notna().any(),
+            BAND: len(in_band) > 0,
+            RING: table[f"{self._metric}_outside"].any(),
+        }
+        return {look for look, is_there in looks.items() if is_there}
 
     def _draw(self, source: ColumnDataSource, size: int, whisker_alpha: float) -> GlyphRenderer:
         whiskers = self.figure.segment(
@@ -257,17 +269,10 @@ class HistoryChart:
         samples = [self.figure.scatter([np.nan], [np.nan], **look) for look in looks]
         return [LegendItem(renderers=[sample], visible=False) for sample in samples]
 
-    def _show_legend(self, points: Resolved) -> None:
+    def _show_legend(self) -> None:
         labels = [*self._series.labels, *[""] * (len(COLORS) - len(self._series.labels))]
         labels.append(f"{self._series.num_others} other series" if self._series.num_others else "")
-        is_shown = (
-            points.singles["is_backfill"].any() or (points.groups["lane"] % 2).any(),
-            len(points.groups) > 0,
-            np.isfinite(self._singles.data["low"]).any(),
-            any(renderer.visible for renderer in self._band_renderers),
-            points.num_outside > 0,
-        )
-        labels += [look if shown else "" for look, shown in zip(LOOKS, is_shown, strict=True)]
+        labels += [look if look in self._looks else "" for look in LOOKS]
         for item, label in zip(self.figure.legend[0].items, labels, strict=True):
             item.update(label={"value": label}, visible=label != "")
 

@@ -138,6 +138,16 @@ def test_a_new_trial_costs_a_new_trial():
     assert _data(chart.figure)["told"][-1] == f"{table['MAE'].iloc[-1] / 3600:.1f} h ± 2.0 h"
 
 
+def test_what_the_legend_does_not_explain():
+    """A trial that looks like none before is not added, so that the legend is made anew; one like others is."""
+    table = table_of([*trials(20), trial(20, 300.0), trial(21, schedule="backfill"), trial(22)])
+    chart = HistoryChart()
+    chart.show(table.iloc[:8], "MAE", "hours")
+    assert chart.add(table.iloc[8:9]) is False  # the first one with a usual range
+    chart.show(table.iloc[:20], "MAE", "hours")
+    assert [chart.add(table.iloc[[place]]) for place in (20, 21, 22)] == [False, False, True]
+
+
 def test_a_new_trial_without_a_place():
     """A trial of a series that is not drawn is not added; one without a value changes nothing."""
     table = table_of([*trials(9), trial(9, model="new"), trial(10, None)])
